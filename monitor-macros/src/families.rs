@@ -1,0 +1,412 @@
+//! The metrics that an attribute names, their labels, and what is done with them around a call.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprClosure, Path};
+
+use crate::args::{Errors, ours};
+use crate::item::Function;
+use crate::wrap::{self, Around, Returns};
+
+/// What an attribute asks for, accepted.
+pub(crate) struct Families {
+    pub(crate) runtime: TokenStream,
+    pub(crate) counter: Option<Path>,
+    pub(crate) histogram: Option<Path>,
+    pub(crate) gauge: Option<Path>,
+    pub(crate) on: On,
+    pub(crate) by: Option<Expr>,
+    pub(crate) labels: Vec<LabelArg>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    Success,
+    Failure,
+    Any,
+}
+
+pub(crate) struct LabelArg {
+    pub(crate) name: Ident,
+    pub(crate) source: Source,
+}
+
+/// Where a label's value comes from.
+pub(crate) enum Source {
+    /// A literal: its series is found once.
+    Literal(Expr),
+    /// An expression over the arguments, evaluated before the body.
+    Before(Expr),
+    /// A closure over the result.
+    Result(ExprClosure),
+    /// The outcome of the call.
+    Outcome,
+}
+
+impl Source {
+    /// Which of the four an expression is.
+    pub(crate) fn of(expr: Expr, errors: &mut Errors) -> Self {
+        match expr {
+            Expr::Closure(closure) => {
+                if closure.inputs.len() != 1 {
+                    errors.at(&closure.inputs, "a label's closure takes the result: `|result| ..`");
+                }
+                if let Some(token) = &closure.asyncness {
+                    errors.at(token, "a label's closure cannot be `async`; remove `async`");
+                }
+                Source::Result(closure)
+            }
+            expr if is_literal(&expr) => Source::Literal(expr),
+            expr => {
+                refuse_await(&expr, errors);
+                Source::Before(expr)
+            }
+        }
+    }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && is_literal(&unary.expr),
+        Expr::Group(group) => is_literal(&group.expr),
+        Expr::Paren(paren) => is_literal(&paren.expr),
+        _ => false,
+    }
+}
+
+/// An expression that is evaluated outside the body cannot wait.
+pub(crate) fn refuse_await(expr: &Expr, errors: &mut Errors) {
+    struct Find<'a>(&'a mut Errors);
+    impl syn::visit_mut::VisitMut for Find<'_> {
+        fn visit_expr_await_mut(&mut self, expr: &mut syn::ExprAwait) {
+            self.0.at(expr.await_token, "cannot `.await` here; await in the body and label the result with a closure");
+            syn::visit_mut::visit_expr_await_mut(self, expr);
+        }
+        fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
+    }
+    syn::visit_mut::VisitMut::visit_expr_mut(&mut Find(errors), &mut expr.clone());
+}
+
+impl Families {
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.counter, &self.histogram, &self.gauge].into_iter().flatten()
+    }
+
+    fn waits_for_result(&self) -> bool {
+        self.labels.iter().any(|label| matches!(label.source, Source::Result(_) | Source::Outcome))
+    }
+
+    fn all_literal(&self) -> bool {
+        self.labels.iter().all(|label| matches!(label.source, Source::Literal(_)))
+    }
+
+    fn on(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        let on = match self.on {
+            On::Success => quote!(Success),
+            On::Failure => quote!(Failure),
+            On::Any => quote!(Any),
+        };
+        quote!(#runtime::private::On::#on)
+    }
+
+    fn by(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        match &self.by {
+            None => quote!(1),
+            Some(literal) if is_literal(literal) => literal.to_token_stream(),
+            Some(expr) => quote!(#runtime::private::amount(|| #expr)),
+        }
+    }
+
+    /// What to do around the body of `function`.
+    pub(crate) fn around(self, function: &Function) -> Around {
+        if self.waits_for_result() {
+            return self.labelled_by_result();
+        }
+        let only_success =
+            self.counter.is_some() && self.histogram.is_none() && self.gauge.is_none() && self.on == On::Success;
+        let never = wrap::returns(function) == Returns::Never;
+        if only_success && !never && !wrap::may_return_future(function) {
+            self.counted_success()
+        } else {
+            self.watched()
+        }
+    }
+
+    /// A counter of successes needs no guard: what did not succeed is not counted.
+    fn counted_success(self) -> Around {
+        let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
+        let amount = ours("by");
+        let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: u64 = #by;));
+        let amount = if self.by.is_some() { quote!(#amount) } else { quote!(1) };
+        let counter = self.counter.as_ref().map(ToTokens::to_token_stream).unwrap_or_default();
+        let labels = self.values(&Bare);
+        let (before, settle) = if self.all_literal() {
+            let site = quote!(#runtime::private::Site);
+            (
+                quote! {
+                    let #call = {
+                        static __MONITOR_SITE: #site = #site::counter(&#counter, &#counter { #labels });
+                        &__MONITOR_SITE
+                    };
+                    #bind_amount
+                },
+                quote!(#runtime::private::succeeded),
+            )
+        } else {
+            (
+                quote! {
+                    let #call = #runtime::private::label(|| #counter.with(#counter { #labels }));
+                    #bind_amount
+                },
+                quote!(#runtime::private::succeeded_in),
+            )
+        };
+        Around {
+            before,
+            settle: Some(Box::new(move |call, _, outcome| quote!(#settle(#call, #outcome, #amount)))),
+            pauses: false,
+            runtime,
+        }
+    }
+
+    /// A guard, made when the body begins.
+    fn watched(self) -> Around {
+        let (call, by, on, runtime) = (wrap::call(), self.by(), self.on(), self.runtime.clone());
+        let before = if self.all_literal() {
+            let site = |family: &Option<Path>, kind: &str| match family {
+                None => quote!(::core::option::Option::None),
+                Some(path) => {
+                    let (kind, labels) = (format_ident!("{kind}"), self.values(&Bare));
+                    quote!(::core::option::Option::Some(#runtime::private::Site::#kind(&#path, &#path { #labels })))
+                }
+            };
+            let (counter, histogram, gauge) =
+                (site(&self.counter, "counter"), site(&self.histogram, "histogram"), site(&self.gauge, "gauge"));
+            quote! {
+                let #call = {
+                    static __MONITOR_SITE: #runtime::private::CallSite =
+                        #runtime::private::CallSite::new(#on, #counter, #histogram, #gauge);
+                    &__MONITOR_SITE
+                };
+                let #call = #runtime::private::Call::start(#call, #by);
+            }
+        } else {
+            // With several metrics an expression is evaluated once, and each metric gets a clone.
+            let shared = self.paths().count() > 1;
+            let bound: TokenStream = self
+                .labels
+                .iter()
+                .enumerate()
+                .filter_map(|(number, label)| match &label.source {
+                    Source::Before(expr) if shared => {
+                        let name = bound_name(number, expr);
+                        Some(quote!(let #name = #expr;))
+                    }
+                    _ => None,
+                })
+                .collect();
+            let series = |family: &Option<Path>| match family {
+                None => quote!(::core::option::Option::None),
+                Some(path) => {
+                    let labels = if shared { self.values(&Cloned) } else { self.values(&Bare) };
+                    quote!(::core::option::Option::Some(#path.with(#path { #labels })))
+                }
+            };
+            let (counter, histogram, gauge) = (series(&self.counter), series(&self.histogram), series(&self.gauge));
+            quote! {
+                let #call = #runtime::private::label(|| {
+                    #bound
+                    #runtime::private::CallSeries { counter: #counter, on: #on, histogram: #histogram, gauge: #gauge }
+                });
+                let #call = #runtime::private::Call::start(
+                    #call.unwrap_or(#runtime::private::CallSeries::NOTHING),
+                    #by,
+                );
+            }
+        };
+        let learns = self.counter.is_some() && self.on != On::Any;
+        Around {
+            before,
+            settle: learns.then(|| -> Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream> {
+                Box::new(|call, _, outcome| quote!(#call.finish(#outcome)))
+            }),
+            pauses: true,
+            runtime,
+        }
+    }
+
+    /// A guard whose series are found when the result is there, or is known not to come.
+    fn labelled_by_result(self) -> Around {
+        let (call, by, on, runtime) = (wrap::call(), self.by(), self.on(), self.runtime.clone());
+        let (ended, value) = (ours("ended"), ours("result"));
+        let kept: Vec<(Ident, &Expr)> = self
+            .labels
+            .iter()
+            .enumerate()
+            .filter_map(|(number, label)| match &label.source {
+                Source::Before(expr) => Some((bound_name(number, expr), expr)),
+                _ => None,
+            })
+            .collect();
+        let (names, exprs): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let texts: TokenStream = self
+            .labels
+            .iter()
+            .enumerate()
+            .map(|(number, label)| {
+                let name = label.name.unraw().to_string();
+                let text = match &label.source {
+                    Source::Literal(expr) => text_of(&runtime, &quote!(#expr)),
+                    Source::Before(expr) => text_of(&runtime, &bound_name(number, expr).to_token_stream()),
+                    Source::Result(_) => quote!(#runtime::private::no_result(#ended.outcome)),
+                    Source::Outcome => quote!(#ended.outcome.as_str()),
+                };
+                quote!((#name, #text),)
+            })
+            .collect();
+        let count = |series: TokenStream| self.counter.as_ref().map(|_| quote!(#ended.count(#on, || #series);));
+        let observe = |series: TokenStream| self.histogram.as_ref().map(|_| quote!(#ended.observe(|| #series);));
+        let (counter, histogram) = (&self.counter, &self.histogram);
+        let without = [
+            count(quote!(#runtime::private::counter_by_name(&#counter, &[#texts]))),
+            observe(quote!(#runtime::private::histogram_by_name(&#histogram, &[#texts]))),
+        ];
+        let before = quote! {
+            let #call = #runtime::private::ResultCall::start(
+                #runtime::private::label(|| (#(#exprs,)*)),
+                #by,
+                |(#(#names,)*), #ended| { #(#without)* },
+            );
+        };
+        let shared = self.paths().count() > 1;
+        let results: Vec<(Ident, &ExprClosure)> = self
+            .labels
+            .iter()
+            .enumerate()
+            .filter_map(|(number, label)| match &label.source {
+                Source::Result(closure) => Some((bound_name(number, closure), closure)),
+                _ => None,
+            })
+            .collect();
+        let with = if shared {
+            let (bound, closures): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+            let labels = self.values(&Cloned);
+            let with = [
+                count(quote!(#counter.with(#counter { #labels }))),
+                observe(quote!(#histogram.with(#histogram { #labels }))),
+            ];
+            quote! {
+                if let ::core::option::Option::Some((#(#bound,)*)) = #runtime::private::label(|| {
+                    (#(#runtime::private::apply(#value, #closures),)*)
+                }) {
+                    #(#with)*
+                }
+            }
+        } else {
+            let labels = self.values(&FromResult { runtime: runtime.clone() });
+            let with = [
+                count(quote!(#counter.with(#counter { #labels }))),
+                observe(quote!(#histogram.with(#histogram { #labels }))),
+            ];
+            quote!(#(#with)*)
+        };
+        Around {
+            before,
+            settle: Some(Box::new(move |call, result, outcome| {
+                quote! {
+                    {
+                        let #value = #result;
+                        #call.finish(#outcome, |(#(#names,)*), #ended| { #with })
+                    }
+                }
+            })),
+            pauses: true,
+            runtime,
+        }
+    }
+
+    /// The fields of a label set.
+    fn values(&self, form: &dyn Form) -> TokenStream {
+        self.labels
+            .iter()
+            .enumerate()
+            .map(|(number, label)| {
+                let name = &label.name;
+                let value = match &label.source {
+                    Source::Literal(expr) => expr.to_token_stream(),
+                    Source::Before(expr) => form.before(number, expr),
+                    Source::Result(closure) => form.result(number, closure),
+                    Source::Outcome => {
+                        let ended = ours("ended");
+                        quote!(#ended.outcome)
+                    }
+                };
+                quote!(#name: #value,)
+            })
+            .collect()
+    }
+}
+
+/// How a label's value is written in the place where it is used.
+trait Form {
+    fn before(&self, number: usize, expr: &Expr) -> TokenStream;
+    fn result(&self, number: usize, closure: &ExprClosure) -> TokenStream;
+}
+
+/// As the user wrote it.
+struct Bare;
+impl Form for Bare {
+    fn before(&self, _: usize, expr: &Expr) -> TokenStream {
+        expr.to_token_stream()
+    }
+    fn result(&self, _: usize, closure: &ExprClosure) -> TokenStream {
+        closure.to_token_stream()
+    }
+}
+
+/// A clone of what was bound to a name.
+struct Cloned;
+impl Form for Cloned {
+    fn before(&self, number: usize, expr: &Expr) -> TokenStream {
+        clone_of(bound_name(number, expr))
+    }
+    fn result(&self, number: usize, closure: &ExprClosure) -> TokenStream {
+        clone_of(bound_name(number, closure))
+    }
+}
+
+/// Cloned before it is coerced: a `&String` becomes a `&str` only as itself.
+fn clone_of(name: Ident) -> TokenStream {
+    let clone = ours("clone");
+    quote!({ let #clone = ::core::clone::Clone::clone(&#name); #clone })
+}
+
+/// A kept value, or a closure applied to the result.
+struct FromResult {
+    runtime: TokenStream,
+}
+impl Form for FromResult {
+    fn before(&self, number: usize, expr: &Expr) -> TokenStream {
+        bound_name(number, expr).to_token_stream()
+    }
+    fn result(&self, _: usize, closure: &ExprClosure) -> TokenStream {
+        let (runtime, value) = (&self.runtime, ours("result"));
+        quote!(#runtime::private::apply(#value, #closure))
+    }
+}
+
+/// A name of ours at the user's expression, so that a type error points there.
+fn bound_name(number: usize, at: &impl Spanned) -> Ident {
+    let mut name = ours(&format!("label{number}"));
+    name.set_span(name.span().located_at(at.span()));
+    name
+}
+
+fn text_of(runtime: &TokenStream, value: &TokenStream) -> TokenStream {
+    quote!(#runtime::private::LabelValue::text(&#value, &mut #runtime::private::LabelBuffer::new()))
+}

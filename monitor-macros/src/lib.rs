@@ -1,0 +1,43 @@
+//! The attributes of `monitor-runtime`: tokens in, tokens out. Their manuals stand at their re-exports in that crate.
+
+mod args;
+mod families;
+mod instrument;
+mod item;
+mod label_value;
+mod metrics;
+mod timer;
+mod track_latency;
+mod wrap;
+
+use proc_macro::TokenStream;
+
+/// Declares metric families; see `monitor_runtime::metrics!`.
+#[proc_macro]
+pub fn metrics(input: TokenStream) -> TokenStream {
+    metrics::expand(input.into()).into()
+}
+
+/// Counts, times or gauges the calls of a function; see `monitor_runtime::instrument`.
+#[proc_macro_attribute]
+pub fn instrument(args: TokenStream, item: TokenStream) -> TokenStream {
+    instrument::expand(args.into(), item.into()).into()
+}
+
+/// Times the calls of a function; see `monitor_runtime::track_latency`.
+#[proc_macro_attribute]
+pub fn track_latency(args: TokenStream, item: TokenStream) -> TokenStream {
+    track_latency::expand(args.into(), item.into()).into()
+}
+
+/// Times a scope; see `monitor_runtime::timer!`.
+#[proc_macro]
+pub fn timer(input: TokenStream) -> TokenStream {
+    timer::expand(input.into()).into()
+}
+
+/// Makes an enum a label value; see `monitor_runtime::LabelValue`.
+#[proc_macro_derive(LabelValue, attributes(label))]
+pub fn label_value(item: TokenStream) -> TokenStream {
+    label_value::expand(item.into()).into()
+}

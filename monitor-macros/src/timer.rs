@@ -1,0 +1,39 @@
+//! `timer!(PATH, ..)`: a guard that times a scope.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::args::{self, Errors};
+use crate::families::Source;
+use crate::track_latency;
+
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let rule = "`timer!` starts with the path of a histogram: `timer!(REPORT_LATENCY)`";
+    let (histogram, args) = args::parse_after_path(input, rule, &mut errors);
+    let (labels, runtime) = track_latency::labels(args, &mut errors);
+    for label in labels.iter().filter(|label| matches!(label.source, Source::Result(_) | Source::Outcome)) {
+        errors.at(&label.name, "a scope has no result; give the label a value");
+    }
+    let (Some(histogram), Some(runtime), true) = (histogram, runtime, errors.is_empty()) else {
+        return errors.to_compile_error();
+    };
+    let literal = labels.iter().all(|label| matches!(label.source, Source::Literal(_)));
+    let values = labels.iter().map(|label| {
+        let name = &label.name;
+        match &label.source {
+            Source::Literal(expr) | Source::Before(expr) => quote!(#name: #expr),
+            Source::Result(_) | Source::Outcome => quote!(),
+        }
+    });
+    let labels = quote!(#histogram { #(#values),* });
+    if literal {
+        let site = quote!(#runtime::private::Site);
+        quote!({
+            static __MONITOR_SITE: #site = #site::histogram(&#histogram, &#labels);
+            __MONITOR_SITE.histogram_series().start_timer()
+        })
+    } else {
+        quote!(#histogram.with(#labels).start_timer())
+    }
+}

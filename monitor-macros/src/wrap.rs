@@ -1,0 +1,184 @@
+//! Code before and after a body, sync or async, so that rustc says of the body what it would say without us.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{ReturnType, Type, parse_quote};
+
+use crate::args::ours;
+use crate::item::Function;
+
+/// What is done around a body. `call` is bound by `before`.
+pub(crate) struct Around {
+    /// Statements before the body; they bind the name that [`call`] gives.
+    pub(crate) before: TokenStream,
+    /// Ends the call, given expressions for it, for a reference to the value and for its outcome; `None` when there is
+    /// nothing to learn from the value and dropping the call ends it.
+    #[expect(clippy::type_complexity, reason = "one place, and a name would say no more")]
+    pub(crate) settle: Option<Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream>>,
+    /// Whether the call may be handed to a future that the function returns.
+    pub(crate) pauses: bool,
+    /// The path of the runtime.
+    pub(crate) runtime: TokenStream,
+}
+
+/// The name under which `before` binds the call.
+pub(crate) fn call() -> Ident {
+    ours("call")
+}
+
+/// What the declared return type tells without knowing any type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returns {
+    /// Never.
+    Never,
+    /// A value that is a success whatever it is, such as `()`.
+    Plain,
+    /// A `Result` or an `Option`, which is no future.
+    Value,
+    /// Anything, perhaps a future.
+    Unknown,
+}
+
+pub(crate) fn returns(function: &Function) -> Returns {
+    let ReturnType::Type(_, ty) = function.output() else { return Returns::Plain };
+    let mut ty = &**ty;
+    while let Type::Paren(syn::TypeParen { elem, .. }) | Type::Group(syn::TypeGroup { elem, .. }) = ty {
+        ty = elem;
+    }
+    match ty {
+        Type::Never(_) => Returns::Never,
+        Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::Ptr(_) => Returns::Plain,
+        Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
+            Some(last) if last.ident == "Result" || last.ident == "Option" => Returns::Value,
+            Some(last) if path.path.segments.len() == 1 && last.arguments.is_none() && is_primitive(&last.ident) => {
+                Returns::Plain
+            }
+            _ => Returns::Unknown,
+        },
+        _ => Returns::Unknown,
+    }
+}
+
+fn is_primitive(name: &Ident) -> bool {
+    const PRIMITIVES: [&str; 18] = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64", "String",
+    ];
+    PRIMITIVES.iter().any(|primitive| name == primitive)
+}
+
+/// Whether a call may end later than the function, with a future that it returns.
+pub(crate) fn may_return_future(function: &Function) -> bool {
+    !function.is_async() && returns(function) == Returns::Unknown
+}
+
+/// The function with `around` around its body.
+pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
+    let Around { before, settle, pauses, runtime } = around;
+    let body = &function.body;
+    let returns = returns(function);
+    let later = pauses && may_return_future(function);
+    let Some(settle) = settle.filter(|_| returns != Returns::Never) else {
+        if !later {
+            // A guard alone keeps `#[track_caller]` and the order of drops.
+            return function.with_body(quote!(#before #body));
+        }
+        return function.with_body(sync(function, &before, &runtime, true, &|call, _, _| {
+            quote!(#runtime::private::done(#call))
+        }));
+    };
+    function.with_body(if function.is_async() {
+        asynchronous(function, &before, &runtime, &*settle)
+    } else {
+        sync(function, &before, &runtime, later, &*settle)
+    })
+}
+
+type Settle<'a> = &'a dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream;
+
+fn sync(function: &Function, before: &TokenStream, runtime: &TokenStream, later: bool, settle: Settle<'_>) -> TokenStream {
+    let body = &function.body;
+    let (call, value, once) = (call(), ours("value"), ours("body"));
+    // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
+    let (output, returned) = match declared(function) {
+        Some(ty) => (quote!(-> #ty), quote!(_)),
+        None => (quote!(), quote!(())),
+    };
+    let run = quote! {
+        let #runtime::private::Once(#once, _) =
+            #runtime::private::Once::<#returned, _>(move || #output #body, ::core::marker::PhantomData);
+        let #value = #once();
+    };
+    if later {
+        let kind = ours("kind");
+        let settled = settle(&call, quote!(#value), outcome(function, &quote!(#value), runtime));
+        quote! {
+            #before
+            #run
+            let #kind = {
+                use #runtime::private::returned::*;
+                (&&&&Returned(&#value)).kind()
+            };
+            #kind.finish(#value, #call, |#call, #value| #settled)
+        }
+    } else {
+        let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
+        quote! {
+            #before
+            #run
+            #settled;
+            #value
+        }
+    }
+}
+
+fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settle<'_>) -> TokenStream {
+    let body = &function.body;
+    let (call, value, tail) = (call(), ours("value"), ours("tail"));
+    let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
+    let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
+    // The branch never taken types `return` and `?`; the typed tail types the rest.
+    quote! {
+        #before
+        let #value = async move {
+            if false {
+                return #runtime::private::unreached::<#ty>();
+            }
+            let #tail: #ty = #body;
+            #tail
+        }.await;
+        #settled;
+        #value
+    }
+}
+
+/// The outcome of the value that `reference` refers to.
+fn outcome(function: &Function, reference: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    match returns(function) {
+        Returns::Plain | Returns::Never => quote!(#runtime::private::Outcome::Success),
+        Returns::Value | Returns::Unknown => quote!({
+            use #runtime::private::judge::*;
+            (&&&&&&&&Probe(#reference)).outcome()
+        }),
+    }
+}
+
+/// The declared type, with `_` for each `impl Trait` in it; `None` where none was written.
+fn declared(function: &Function) -> Option<Type> {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(hidden) = ty {
+                let span = hidden.impl_token.span;
+                *ty = Type::Verbatim(quote_spanned!(span.resolved_at(Span::mixed_site())=> _));
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let ReturnType::Type(_, ty) = function.output() else { return None };
+    let mut ty = (**ty).clone();
+    Infer.visit_type_mut(&mut ty);
+    Some(ty)
+}

@@ -1,0 +1,265 @@
+//! One measured call: a guard made when the body starts and told how it ended, or dropped and left to find out.
+
+use crate::clock;
+use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site};
+use crate::outcome::Outcome;
+
+/// Which calls a counter counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Those that did what was asked.
+    Success,
+    /// Those that failed by our fault: an error, a panic, a call dropped half-way.
+    Failure,
+    /// Every one.
+    Any,
+}
+
+impl On {
+    #[inline]
+    const fn counts(self, outcome: Outcome) -> bool {
+        match self {
+            On::Success => matches!(outcome, Outcome::Success),
+            On::Failure => matches!(outcome, Outcome::Failure | Outcome::Panic | Outcome::Cancelled),
+            On::Any => true,
+        }
+    }
+}
+
+/// What a call site writes to when all its label values are literals.
+#[derive(Debug)]
+pub struct CallSite {
+    counter: Option<Site>,
+    on: On,
+    histogram: Option<Site>,
+    gauge: Option<Site>,
+}
+
+impl CallSite {
+    /// The sites of one attribute.
+    pub const fn new(on: On, counter: Option<Site>, histogram: Option<Site>, gauge: Option<Site>) -> Self {
+        CallSite { counter, on, histogram, gauge }
+    }
+}
+
+/// What a call writes to: the sites of a [`CallSite`], or the series of a [`CallSeries`].
+pub trait Target {
+    /// The call begins; also when a paused one goes on.
+    fn enter(&self);
+    /// The call stops, whatever comes of it.
+    fn leave(&self);
+    /// The call has ended.
+    fn record(&self, by: u64, start: u64, outcome: Outcome);
+}
+
+impl Target for &'static CallSite {
+    #[inline]
+    fn enter(&self) {
+        if let Some(gauge) = &self.gauge {
+            gauge.gauge_series().inc();
+        }
+    }
+
+    #[inline]
+    fn leave(&self) {
+        if let Some(gauge) = &self.gauge {
+            gauge.gauge_series().dec();
+        }
+    }
+
+    #[inline]
+    fn record(&self, by: u64, start: u64, outcome: Outcome) {
+        if let Some(histogram) = &self.histogram {
+            histogram.histogram_series().observe(clock::seconds_since(start));
+        }
+        if let Some(counter) = &self.counter
+            && self.on.counts(outcome)
+        {
+            counter.add(by);
+        }
+    }
+}
+
+/// What a call writes to when a label value is known only at run time.
+#[derive(Clone, Copy, Debug)]
+pub struct CallSeries {
+    /// The counter; `None` also when its labels could not be had.
+    pub counter: Option<CounterSeries>,
+    /// Which calls it counts.
+    pub on: On,
+    /// The histogram.
+    pub histogram: Option<HistogramSeries>,
+    /// The gauge.
+    pub gauge: Option<GaugeSeries>,
+}
+
+impl Target for CallSeries {
+    fn enter(&self) {
+        if let Some(gauge) = self.gauge {
+            gauge.inc();
+        }
+    }
+
+    fn leave(&self) {
+        if let Some(gauge) = self.gauge {
+            gauge.dec();
+        }
+    }
+
+    fn record(&self, by: u64, start: u64, outcome: Outcome) {
+        if let Some(histogram) = self.histogram {
+            histogram.observe(clock::seconds_since(start));
+        }
+        if let Some(counter) = self.counter
+            && self.on.counts(outcome)
+        {
+            counter.add(by);
+        }
+    }
+}
+
+/// A call whose future has not been polled can be set aside: until it goes on, it counts as nothing.
+pub trait Pause {
+    /// Sets the call aside.
+    fn pause(&mut self);
+    /// The call goes on.
+    fn resume(&mut self);
+}
+
+/// A call in progress. Dropped unfinished, it is a panic or a cancellation.
+#[derive(Debug)]
+pub struct Call<T: Target> {
+    target: T,
+    by: u64,
+    start: u64,
+    running: bool,
+}
+
+impl<T: Target> Call<T> {
+    /// The body begins.
+    #[inline]
+    pub fn start(target: T, by: u64) -> Self {
+        target.enter();
+        Call { target, by, start: clock::ticks(), running: true }
+    }
+
+    /// The body has returned.
+    #[inline]
+    pub fn finish(mut self, outcome: Outcome) {
+        self.end(outcome);
+    }
+
+    #[inline]
+    fn end(&mut self, outcome: Outcome) {
+        if self.running {
+            self.running = false;
+            self.target.leave();
+            self.target.record(self.by, self.start, outcome);
+        }
+    }
+}
+
+impl<T: Target> Pause for Call<T> {
+    fn pause(&mut self) {
+        self.running = false;
+        self.target.leave();
+    }
+
+    fn resume(&mut self) {
+        self.running = true;
+        self.target.enter();
+    }
+}
+
+impl<T: Target> Drop for Call<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.running {
+            self.end(Outcome::of_drop());
+        }
+    }
+}
+
+impl CallSeries {
+    /// What is left when a label could not be had.
+    pub const NOTHING: CallSeries = CallSeries { counter: None, on: On::Any, histogram: None, gauge: None };
+}
+
+/// What is known of a call whose labels wait for its result.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The amount that its counter counts.
+    pub by: u64,
+    start: u64,
+}
+
+impl Ended {
+    /// Counts the call, if it is of those that the counter counts.
+    pub fn count(&self, on: On, series: impl FnOnce() -> CounterSeries) {
+        if on.counts(self.outcome)
+            && let Some(series) = crate::private::label(series)
+        {
+            series.add(self.by);
+        }
+    }
+
+    /// Observes how long the call took.
+    pub fn observe(&self, series: impl FnOnce() -> HistogramSeries) {
+        if let Some(series) = crate::private::label(series) {
+            series.observe(clock::seconds_since(self.start));
+        }
+    }
+}
+
+/// A call in progress whose labels are taken from its result. `kept` are the label values that were there before.
+pub struct ResultCall<K> {
+    kept: Option<K>,
+    /// Records a call that has no result: it panicked or was dropped.
+    without: fn(K, Ended),
+    by: u64,
+    start: u64,
+    running: bool,
+}
+
+impl<K> std::fmt::Debug for ResultCall<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResultCall").field("by", &self.by).finish_non_exhaustive()
+    }
+}
+
+impl<K> ResultCall<K> {
+    /// The body begins.
+    pub fn start(kept: Option<K>, by: u64, without: fn(K, Ended)) -> Self {
+        ResultCall { kept, without, by, start: clock::ticks(), running: true }
+    }
+
+    /// The body has returned; `with` records it.
+    pub fn finish(mut self, outcome: Outcome, with: impl FnOnce(K, Ended)) {
+        self.running = false;
+        if let Some(kept) = self.kept.take() {
+            with(kept, Ended { outcome, by: self.by, start: self.start });
+        }
+    }
+}
+
+impl<K> Pause for ResultCall<K> {
+    fn pause(&mut self) {
+        self.running = false;
+    }
+
+    fn resume(&mut self) {
+        self.running = true;
+    }
+}
+
+impl<K> Drop for ResultCall<K> {
+    fn drop(&mut self) {
+        if self.running
+            && let Some(kept) = self.kept.take()
+        {
+            (self.without)(kept, Ended { outcome: Outcome::of_drop(), by: self.by, start: self.start });
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Metric families, their exposition, and what the attributes of `monitor-macros` call.
+extern crate self as monitor_runtime;
+
+mod call;
+pub mod clock;
+mod delta;
+mod exposition;
+mod health;
+mod metrics;
+mod outcome;
+#[doc(hidden)]
+pub mod private;
+mod read;
+
+#[cfg(feature = "actix")]
+pub mod actix;
+
+pub use monitor_macros::{LabelValue, instrument, metrics, timer, track_latency};
+pub use prometheus;
+
+pub use exposition::{Format, encode};
+pub use metrics::{
+    Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Timer, register,
+};
+pub use outcome::{Outcome, ToOutcome};
+pub use read::{sample_value, sample_value_in};

@@ -1,0 +1,29 @@
+//! Metric families: declared by `metrics!`, used by hand or by the attributes, seen by a scrape.
+
+pub(crate) mod cells;
+mod counter;
+pub(crate) mod family;
+mod gauge;
+mod histogram;
+mod label;
+pub(crate) mod series;
+mod site;
+
+pub use counter::{Counter, CounterSeries};
+pub use family::{
+    DEFAULT_LIMIT, Declaration, Declared, Family, Place, RegisterError, RegisterErrors, register,
+};
+pub use gauge::{Gauge, GaugeSeries, InFlight};
+pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
+pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};
+pub use site::Site;
+
+/// The first cell of the series that `labels` name; `UNRESOLVED`, which every cell operation ignores, when there is none.
+#[inline]
+fn first_cell<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32 {
+    let mut cell = cells::UNRESOLVED;
+    if let Some(core) = family.core() {
+        labels.with_texts(&mut |texts| cell = core.series.cell(texts));
+    }
+    cell
+}

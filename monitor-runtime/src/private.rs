@@ -1,0 +1,264 @@
+//! The door for generated code: re-exports and thin functions. Nothing here is for hands; it changes without notice.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+
+pub use inventory;
+
+pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall};
+pub use crate::metrics::{
+    Counter, DEFAULT_BUCKETS, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label, LabelBuffer, LabelSet,
+    LabelValue, NoLabels, Place, Site,
+};
+pub use crate::outcome::Outcome;
+
+use crate::health::{self, Trouble};
+use crate::metrics::{CounterSeries, HistogramSeries, cells};
+
+/// The registry of a declaration that names none.
+pub fn default_registry() -> &'static prometheus::Registry {
+    prometheus::default_registry()
+}
+
+/// Runs a label's expression. If it panics, the measurement is lost and the body is not.
+pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(expression)).map_err(|_| health::trouble(Trouble::LabelPanicked)).ok()
+}
+
+/// Counts a call that succeeded.
+#[inline]
+pub fn succeeded(site: &'static Site, outcome: Outcome, by: u64) {
+    if let Outcome::Success = outcome {
+        site.add(by);
+    }
+}
+
+/// Counts a call that succeeded, in a series found at run time.
+#[inline]
+pub fn succeeded_in(series: Option<CounterSeries>, outcome: Outcome, by: u64) {
+    if let (Outcome::Success, Some(series)) = (outcome, series) {
+        series.add(by);
+    }
+}
+
+/// What a label that is taken from the result reads when there is none.
+pub const fn no_result(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Panic => "_panic",
+        _ => "_cancelled",
+    }
+}
+
+/// A counter's series by the labels' names, for a call that left no result to take typed values from.
+pub fn counter_by_name<L>(counter: &Counter<L>, labels: &[(&str, &str)]) -> CounterSeries {
+    CounterSeries::at(cell_by_name(counter.family(), labels))
+}
+
+/// The same of a histogram.
+pub fn histogram_by_name<L>(histogram: &Histogram<L>, labels: &[(&str, &str)]) -> HistogramSeries {
+    let family = histogram.family();
+    HistogramSeries::at(family.bounds(), cell_by_name(family, labels))
+}
+
+fn cell_by_name(family: &crate::metrics::Family, labels: &[(&str, &str)]) -> u32 {
+    let Some(core) = family.core() else { return cells::UNRESOLVED };
+    let value = |name: &str| labels.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value);
+    let values: Vec<&str> = core.labels.iter().map(|label| value(label.name)).collect();
+    core.series.cell(&values)
+}
+
+/// Makes a closure `FnOnce` to the compiler before it looks inside: a bare `(move || ..)()` would be inferred `FnMut`,
+/// which may not give out what it captured by reference.
+#[derive(Debug)]
+pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<R>);
+
+/// A value of the declared type in a branch that is never taken: it tells the compiler what `return` and `?` give.
+pub fn unreached<T>() -> T {
+    unreachable!("a branch that generated code never takes")
+}
+
+/// Hands the result to a label's closure. The lifetime is one, so that the closure may give out what it borrows.
+pub fn apply<'a, T: ?Sized, L>(result: &'a T, label: impl FnOnce(&'a T) -> L) -> L {
+    label(result)
+}
+
+/// Ends a call that learns nothing from its value.
+pub fn done<C>(call: C) {
+    drop(call);
+}
+
+/// The amount that a counter counts; none when its expression panics.
+pub fn amount(expression: impl FnOnce() -> u64) -> u64 {
+    label(expression).unwrap_or(0)
+}
+
+/// The outcome of a value, found by method resolution on its type: `(&&&&&&&&Probe(&value)).outcome()` takes the first
+/// of these traits that applies, from the most references down, and where nothing is known of the type, the last.
+pub mod judge {
+    use super::Outcome;
+    use crate::outcome::ToOutcome;
+
+    /// What is asked.
+    #[derive(Debug)]
+    pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+    macro_rules! levels {
+        ($($(#[$when:meta])* $level:ident [$($generics:tt)*] $subject:ty, $value:ident => $outcome:expr;)*) => {$(
+            $(#[$when])*
+            #[doc(hidden)]
+            pub trait $level {
+                fn outcome(&self) -> Outcome;
+            }
+
+            $(#[$when])*
+            impl<$($generics)*> $level for $subject {
+                #[inline]
+                fn outcome(&self) -> Outcome {
+                    let $value = self.0;
+                    $outcome
+                }
+            }
+        )*};
+    }
+
+    levels! {
+        BothTell [T: ToOutcome, E: ToOutcome] &&&&&&&Probe<'_, Result<T, E>>, value => match value {
+            Ok(value) => value.outcome(),
+            Err(error) => error.outcome(),
+        };
+        #[cfg(feature = "actix")]
+        ValueTellsErrorResponds [T: ToOutcome, E: actix_web::ResponseError] &&&&&&Probe<'_, Result<T, E>>, value => match value {
+            Ok(value) => value.outcome(),
+            Err(error) => Outcome::of_status(error.status_code().as_u16()),
+        };
+        ErrorTells [T, E: ToOutcome] &&&&&Probe<'_, Result<T, E>>, value => match value {
+            Ok(_) => Outcome::Success,
+            Err(error) => error.outcome(),
+        };
+        #[cfg(feature = "actix")]
+        ErrorResponds [T, E: actix_web::ResponseError] &&&&Probe<'_, Result<T, E>>, value => match value {
+            Ok(_) => Outcome::Success,
+            Err(error) => Outcome::of_status(error.status_code().as_u16()),
+        };
+        ValueTells [T: ToOutcome, E] &&&Probe<'_, Result<T, E>>, value => match value {
+            Ok(value) => value.outcome(),
+            Err(_) => Outcome::Failure,
+        };
+        OkOrErr [T, E] &&Probe<'_, Result<T, E>>, value => match value {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::Failure,
+        };
+        Tells [T: ToOutcome] &Probe<'_, T>, value => value.outcome();
+        Anything [T: ?Sized] Probe<'_, T>, _value => Outcome::Success;
+    }
+}
+
+/// Whether a returned value is a future, found like an outcome: a future's call ends when the future does.
+pub mod returned {
+    use super::{Future, Pause, Pin};
+
+    /// What is asked.
+    #[derive(Debug)]
+    pub struct Returned<'a, T: ?Sized>(pub &'a T);
+
+    type SendBox<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+    type LocalBox<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+    /// A boxed future that may cross threads; the type must stay, so it is boxed again.
+    #[derive(Debug)]
+    pub struct AsSendBox;
+    /// A boxed future that stays on its thread.
+    #[derive(Debug)]
+    pub struct AsLocalBox;
+    /// A future behind `impl Future`.
+    #[derive(Debug)]
+    pub struct AsFuture;
+    /// Any other value.
+    #[derive(Debug)]
+    pub struct AsValue;
+
+    macro_rules! levels {
+        ($($level:ident $kind:ident [$($generics:tt)*] $subject:ty;)*) => {$(
+            #[doc(hidden)]
+            pub trait $level {
+                #[inline]
+                fn kind(&self) -> $kind {
+                    $kind
+                }
+            }
+
+            impl<$($generics)*> $level for $subject {}
+        )*};
+    }
+
+    levels! {
+        IsSendBox AsSendBox ['a, T] &&&Returned<'_, SendBox<'a, T>>;
+        IsLocalBox AsLocalBox ['a, T] &&Returned<'_, LocalBox<'a, T>>;
+        IsFuture AsFuture [F: Future] &Returned<'_, F>;
+        IsValue AsValue [T: ?Sized] Returned<'_, T>;
+    }
+
+    impl AsSendBox {
+        /// Ends `call` when the future does.
+        pub fn finish<'a, T: 'a, C: Pause + Send + 'a>(
+            self,
+            value: SendBox<'a, T>,
+            call: C,
+            settle: impl FnOnce(C, &T) + Send + 'a,
+        ) -> SendBox<'a, T> {
+            Box::pin(to_completion(value, call, settle))
+        }
+    }
+
+    impl AsLocalBox {
+        /// Ends `call` when the future does.
+        pub fn finish<'a, T: 'a, C: Pause + 'a>(
+            self,
+            value: LocalBox<'a, T>,
+            call: C,
+            settle: impl FnOnce(C, &T) + 'a,
+        ) -> LocalBox<'a, T> {
+            Box::pin(to_completion(value, call, settle))
+        }
+    }
+
+    impl AsFuture {
+        /// Ends `call` when the future does.
+        pub fn finish<F: Future, C: Pause>(
+            self,
+            value: F,
+            call: C,
+            settle: impl FnOnce(C, &F::Output),
+        ) -> impl Future<Output = F::Output> {
+            to_completion(value, call, settle)
+        }
+    }
+
+    impl AsValue {
+        /// Ends `call` now.
+        #[inline]
+        pub fn finish<T, C>(self, value: T, call: C, settle: impl FnOnce(C, &T)) -> T {
+            settle(call, &value);
+            value
+        }
+    }
+
+    fn to_completion<F: Future, C: Pause>(
+        future: F,
+        mut call: C,
+        settle: impl FnOnce(C, &F::Output),
+    ) -> impl Future<Output = F::Output> {
+        call.pause();
+        async move {
+            // Moved in before the future, so dropped after it: what the future does while it is dropped is the call's.
+            let mut call = call;
+            let future = future;
+            call.resume();
+            let value = future.await;
+            settle(call, &value);
+            value
+        }
+    }
+}
