@@ -57,7 +57,8 @@ pub(crate) fn read(name: &str, item: TokenStream, attribute: &TokenStream, error
     let head: TokenStream = head.iter().cloned().collect();
     let signature = errors.take(signature.parse2(head.clone()))?;
     if let Some(token) = &signature.constness {
-        errors.at(token, format!("`#[{name}]` cannot watch a `const fn`, which may run while compiling; remove `const`"));
+        errors
+            .at(token, format!("`#[{name}]` cannot watch a `const fn`, which may run while compiling; remove `const`"));
         return None;
     }
     let (inner_attributes, body) = split_inner_attributes(group);
@@ -163,9 +164,7 @@ fn hand_on(mut tokens: Vec<TokenTree>, attribute: &TokenStream) -> TokenStream {
 
 /// Splits the inside of an `impl` block: an item ends with `;`, or with the braces of a function or a macro call.
 fn items(block: TokenStream) -> Vec<Vec<TokenTree>> {
-    let punct = |token: Option<&TokenTree>, chars: &str| {
-        matches!(token, Some(TokenTree::Punct(punct)) if chars.contains(punct.as_char()))
-    };
+    let punct = |token: Option<&TokenTree>, chars: &str| matches!(token, Some(TokenTree::Punct(punct)) if chars.contains(punct.as_char()));
     let mut items = Vec::new();
     let mut item: Vec<TokenTree> = Vec::new();
     let mut tokens = block.into_iter().peekable();

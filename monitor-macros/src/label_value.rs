@@ -37,7 +37,10 @@ fn accept(input: DeriveInput) -> syn::Result<TokenStream> {
             None => (snake_case(&variant.ident.unraw().to_string()), variant.ident.span()),
         };
         if texts.contains(&text) {
-            errors.push(syn::Error::new(place, format!("two variants read \"{text}\"; rename one with `#[label(\"..\")]`")));
+            errors.push(syn::Error::new(
+                place,
+                format!("two variants read \"{text}\"; rename one with `#[label(\"..\")]`"),
+            ));
         }
         texts.push(text);
     }

@@ -366,8 +366,7 @@ impl Family {
         let mut set = ident.clone();
         set.set_span(Span::mixed_site().located_at(ident.span()));
         let borrowed = self.labels.iter().any(|label| self.lifetime(label).is_some());
-        let (generics, of_static) =
-            if borrowed { (quote!(<'label>), quote!(<'static>)) } else { (quote!(), quote!()) };
+        let (generics, of_static) = if borrowed { (quote!(<'label>), quote!(<'static>)) } else { (quote!(), quote!()) };
         let fields = self.labels.iter().map(|label| {
             let (name, ty) = (&label.name, self.field_type(label));
             let doc = format!("The label `{}`.", name.unraw());

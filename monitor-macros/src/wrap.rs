@@ -84,9 +84,13 @@ pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
             // A guard alone keeps `#[track_caller]` and the order of drops.
             return function.with_body(quote!(#before #body));
         }
-        return function.with_body(sync(function, &before, &runtime, true, &|call, _, _| {
-            quote!(#runtime::private::done(#call))
-        }));
+        return function.with_body(sync(
+            function,
+            &before,
+            &runtime,
+            true,
+            &|call, _, _| quote!(#runtime::private::done(#call)),
+        ));
     };
     function.with_body(if function.is_async() {
         asynchronous(function, &before, &runtime, &*settle)
@@ -97,7 +101,13 @@ pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
 
 type Settle<'a> = &'a dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream;
 
-fn sync(function: &Function, before: &TokenStream, runtime: &TokenStream, later: bool, settle: Settle<'_>) -> TokenStream {
+fn sync(
+    function: &Function,
+    before: &TokenStream,
+    runtime: &TokenStream,
+    later: bool,
+    settle: Settle<'_>,
+) -> TokenStream {
     let body = &function.body;
     let (call, value, once) = (call(), ours("value"), ours("body"));
     // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.

@@ -10,7 +10,7 @@
 /// use monitor_runtime::{assert_delta, metrics};
 ///
 /// metrics! {
-///     /// Number of sessions opened
+///     /// Sessions opened
 ///     counter USER_SESSIONS = "user_sessions_total" { auth_method: &'static str };
 /// }
 ///

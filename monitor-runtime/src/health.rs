@@ -25,5 +25,12 @@ pub(crate) enum Trouble {
 /// Counts one trouble.
 #[cold]
 pub(crate) fn trouble(kind: Trouble) {
-    INSTRUMENTATION_ERRORS.with(INSTRUMENTATION_ERRORS { kind }).inc();
+    troubles(kind, 1);
+}
+
+/// Counts `n` troubles of one kind.
+pub(crate) fn troubles(kind: Trouble, n: u64) {
+    if n > 0 {
+        INSTRUMENTATION_ERRORS.with(INSTRUMENTATION_ERRORS { kind }).add(n);
+    }
 }

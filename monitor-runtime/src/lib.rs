@@ -1,6 +1,7 @@
 //! Metric families, their exposition, and what the attributes of `monitor-macros` call.
 extern crate self as monitor_runtime;
 
+mod attributes;
 mod call;
 pub mod clock;
 mod delta;
@@ -15,7 +16,7 @@ mod read;
 #[cfg(feature = "actix")]
 pub mod actix;
 
-pub use monitor_macros::{LabelValue, instrument, metrics, timer, track_latency};
+pub use attributes::{LabelValue, instrument, metrics, timer, track_latency};
 pub use prometheus;
 
 pub use exposition::{Format, encode};

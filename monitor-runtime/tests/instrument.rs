@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use monitor_runtime::{LabelValue, Outcome, ToOutcome, assert_delta, instrument, metrics, sample_value, timer, track_latency};
+use monitor_runtime::{
+    LabelValue, Outcome, ToOutcome, assert_delta, instrument, metrics, sample_value, timer, track_latency,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, LabelValue)]
 enum Plan {
@@ -157,6 +159,7 @@ fn labels_come_from_arguments_and_from_the_result() {
         let _ = plan;
     }
     assert_delta!(PLANS { plan: Plan::Paid, seats: 3 }, 4, buy(Plan::Paid, 4));
+    assert_delta!(PLANS { plan: Plan::Free, seats: 3 }, 1, buy(Plan::Free, 1));
     assert_eq!(sample_value("instrument_plans_total", &[("seats", "3"), ("plan", "gold")]), Some(4.0));
     assert_eq!(sample_value("instrument_all_plans_total", &[("plan", "free"), ("gift", "false")]), Some(0.0));
 }
@@ -228,7 +231,7 @@ fn an_attribute_on_an_impl_block_covers_its_functions() {
         const fn rate() -> u32 {
             Self::RATE
         }
-        fn open(&self) -> [u8; { 1 + 1 }] {
+        fn open(&self) -> [u8; 2] {
             [1, 2]
         }
         async fn sell(&mut self) -> u32 {

@@ -1,38 +1,11 @@
 //! Counters: what happened, how often.
 
-use std::marker::PhantomData;
-
-use prometheus::Registry;
-
-use super::family::{Declaration, Family, Kind, RegisterError};
 use super::label::{LabelSet, NoLabels};
 use super::{cells, first_cell};
 
-/// A family of counters; [`metrics!`](crate::metrics) declares it.
-#[derive(Debug)]
-pub struct Counter<L> {
-    pub(super) family: Family,
-    labels: PhantomData<fn() -> L>,
-}
-
-impl<L> Counter<L> {
-    #[doc(hidden)]
-    pub const fn declare(declaration: Declaration) -> Self {
-        Counter { family: Family::new(Kind::Counter, declaration), labels: PhantomData }
-    }
-
-    #[doc(hidden)]
-    pub const fn family(&self) -> &Family {
-        &self.family
-    }
-
-    /// The same family, separate, in another registry: for a test that wants numbers of its own.
-    ///
-    /// # Errors
-    /// When the registry holds another family of that name.
-    pub fn in_registry(&self, registry: &Registry) -> Result<Self, RegisterError> {
-        Ok(Counter { family: self.family.in_registry(registry)?, labels: PhantomData })
-    }
+typed_family! {
+    /// A family of counters; [`metrics!`](crate::metrics) declares it.
+    Counter
 }
 
 impl<L: LabelSet> Counter<L> {

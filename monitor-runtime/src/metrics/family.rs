@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::Registry;
@@ -87,8 +88,11 @@ impl Family {
 
     /// A family of its own with this declaration, in `registry`.
     pub(super) fn in_registry(&self, registry: &Registry) -> Result<Family, RegisterError> {
-        let mut book = book();
-        let core = book.place(self.kind, &self.declaration, registry)?;
+        let core = with_book(|book| {
+            // First what is declared: the registry's collectors, which are asked here, may use it.
+            book.register_declared();
+            book.place(self.kind, &self.declaration, registry)
+        })?;
         Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
     }
 
@@ -110,19 +114,13 @@ impl Family {
     #[cold]
     fn settle(&self) -> Option<&'static Core> {
         if REGISTERING.get() {
-            health::trouble(Trouble::UsedWhileRegistering);
+            LOST.fetch_add(1, Relaxed);
             return None;
         }
-        let failures = {
-            let mut book = book();
-            let before = book.errors.len();
+        with_book(|book| {
             book.register_declared();
             book.register(self);
-            book.errors.len() - before
-        };
-        for _ in 0..failures {
-            health::trouble(Trouble::FamilyNotRegistered);
-        }
+        });
         self.core.get().copied()
     }
 }
@@ -145,15 +143,10 @@ inventory::collect!(Declared);
 /// The conflicts, if there are any: a name declared twice with different shapes, or already taken by another library.
 /// The families concerned work, but are on no page.
 pub fn register() -> Result<(), RegisterErrors> {
-    let (errors, new) = {
-        let mut book = book();
-        let before = book.errors.len();
+    let errors = with_book(|book| {
         book.register_declared();
-        (book.errors.clone(), book.errors.len() - before)
-    };
-    for _ in 0..new {
-        health::trouble(Trouble::FamilyNotRegistered);
-    }
+        book.errors.clone()
+    });
     if errors.is_empty() { Ok(()) } else { Err(RegisterErrors(errors)) }
 }
 
@@ -180,7 +173,8 @@ impl fmt::Debug for Core {
 impl Core {
     fn new(kind: Kind, declaration: &Declaration, handed_over: bool) -> Option<Core> {
         let cells = match kind {
-            Kind::Counter | Kind::Gauge => 1,
+            Kind::Counter => 1,
+            Kind::Gauge => cells::GAUGE_CELLS,
             Kind::Histogram => declaration.bounds.len() + 2,
         };
         let series = SeriesTable::new(declaration.labels, declaration.limit, cells)?;
@@ -233,7 +227,7 @@ impl Core {
                 }
                 Kind::Gauge => {
                     let mut gauge = proto::Gauge::default();
-                    gauge.set_value(cells::sum_f64(cell));
+                    gauge.set_value(cells::gauge(cell));
                     metric.set_gauge(gauge);
                 }
                 Kind::Histogram => metric.set_histogram(self.histogram(cell)),
@@ -316,31 +310,28 @@ struct Book {
 
 static BOOK: Mutex<Book> = Mutex::new(Book { cores: Vec::new(), declared: false, errors: Vec::new() });
 
-struct OpenBook(std::sync::MutexGuard<'static, Book>);
+/// Measurements lost because their family was being registered.
+static LOST: AtomicU64 = AtomicU64::new(0);
 
-fn book() -> OpenBook {
-    let guard = BOOK.lock().unwrap_or_else(PoisonError::into_inner);
-    REGISTERING.set(true);
-    OpenBook(guard)
-}
-
-impl Drop for OpenBook {
-    fn drop(&mut self) {
-        REGISTERING.set(false);
+/// Opens the book. Troubles are counted when it is closed again: the families that count them may be in question here.
+fn with_book<T>(deed: impl FnOnce(&mut Book) -> T) -> T {
+    struct Registering;
+    impl Drop for Registering {
+        fn drop(&mut self) {
+            REGISTERING.set(false);
+        }
     }
-}
-
-impl std::ops::Deref for OpenBook {
-    type Target = Book;
-    fn deref(&self) -> &Book {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for OpenBook {
-    fn deref_mut(&mut self) -> &mut Book {
-        &mut self.0
-    }
+    let (done, failures) = {
+        let mut book = BOOK.lock().unwrap_or_else(PoisonError::into_inner);
+        REGISTERING.set(true);
+        let _registering = Registering;
+        let before = book.errors.len();
+        let done = deed(&mut book);
+        (done, book.errors.len() - before)
+    };
+    health::troubles(Trouble::FamilyNotRegistered, failures as u64);
+    health::troubles(Trouble::UsedWhileRegistering, LOST.swap(0, Relaxed));
+    done
 }
 
 impl Book {
@@ -392,13 +383,7 @@ impl Book {
                     Err(RegisterError::Conflict {
                         name: declaration.name,
                         place: declaration.place,
-                        shape: shape(
-                            kind,
-                            declaration.help,
-                            declaration.labels,
-                            declaration.bounds,
-                            declaration.limit,
-                        ),
+                        shape: shape(kind, declaration.help, declaration.labels, declaration.bounds, declaration.limit),
                         other_name: core.name,
                         other_place: core.place,
                         other_shape: core.shape(),

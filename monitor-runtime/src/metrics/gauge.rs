@@ -1,38 +1,11 @@
 //! Gauges: what is the case now.
 
-use std::marker::PhantomData;
-
-use prometheus::Registry;
-
-use super::family::{Declaration, Family, Kind, RegisterError};
 use super::label::{LabelSet, NoLabels};
 use super::{cells, first_cell};
 
-/// A family of gauges; [`metrics!`](crate::metrics) declares it.
-#[derive(Debug)]
-pub struct Gauge<L> {
-    pub(super) family: Family,
-    labels: PhantomData<fn() -> L>,
-}
-
-impl<L> Gauge<L> {
-    #[doc(hidden)]
-    pub const fn declare(declaration: Declaration) -> Self {
-        Gauge { family: Family::new(Kind::Gauge, declaration), labels: PhantomData }
-    }
-
-    #[doc(hidden)]
-    pub const fn family(&self) -> &Family {
-        &self.family
-    }
-
-    /// The same family, separate, in another registry: for a test that wants numbers of its own.
-    ///
-    /// # Errors
-    /// When the registry holds another family of that name.
-    pub fn in_registry(&self, registry: &Registry) -> Result<Self, RegisterError> {
-        Ok(Gauge { family: self.family.in_registry(registry)?, labels: PhantomData })
-    }
+typed_family! {
+    /// A family of gauges; [`metrics!`](crate::metrics) declares it.
+    Gauge
 }
 
 impl<L: LabelSet> Gauge<L> {
@@ -105,12 +78,12 @@ impl GaugeSeries {
     /// Adds `value`, which may be negative.
     #[inline]
     pub fn add(self, value: f64) {
-        cells::add_f64(self.cell, value);
+        cells::add_gauge(self.cell, value);
     }
 
     /// Makes it `value`.
     pub fn set(self, value: f64) {
-        cells::set_f64(self.cell, value);
+        cells::set_gauge(self.cell, value);
     }
 
     /// Adds one until the answer is dropped.
@@ -122,12 +95,13 @@ impl GaugeSeries {
 
     /// The value now.
     pub fn value(self) -> f64 {
-        cells::sum_f64(self.cell)
+        cells::gauge(self.cell)
     }
 
     #[doc(hidden)]
     pub fn here(self) -> f64 {
-        cells::here_f64(self.cell)
+        // Steps down are counted as what wraps around to them.
+        cells::here(self.cell) as i64 as f64
     }
 }
 

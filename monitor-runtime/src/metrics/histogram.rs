@@ -1,11 +1,7 @@
 //! Histograms: how observations are spread over buckets.
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use prometheus::Registry;
-
-use super::family::{Declaration, Family, Kind, RegisterError};
 use super::label::{LabelSet, NoLabels};
 use super::{cells, first_cell};
 use crate::clock;
@@ -14,31 +10,9 @@ use crate::health::{self, Trouble};
 /// The buckets of a histogram that names none, in seconds: from a cached answer to a patient client's limit.
 pub const DEFAULT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// A family of histograms; [`metrics!`](crate::metrics) declares it.
-#[derive(Debug)]
-pub struct Histogram<L> {
-    pub(super) family: Family,
-    labels: PhantomData<fn() -> L>,
-}
-
-impl<L> Histogram<L> {
-    #[doc(hidden)]
-    pub const fn declare(declaration: Declaration) -> Self {
-        Histogram { family: Family::new(Kind::Histogram, declaration), labels: PhantomData }
-    }
-
-    #[doc(hidden)]
-    pub const fn family(&self) -> &Family {
-        &self.family
-    }
-
-    /// The same family, separate, in another registry: for a test that wants numbers of its own.
-    ///
-    /// # Errors
-    /// When the registry holds another family of that name.
-    pub fn in_registry(&self, registry: &Registry) -> Result<Self, RegisterError> {
-        Ok(Histogram { family: self.family.in_registry(registry)?, labels: PhantomData })
-    }
+typed_family! {
+    /// A family of histograms; [`metrics!`](crate::metrics) declares it.
+    Histogram
 }
 
 impl<L: LabelSet> Histogram<L> {

@@ -1,5 +1,8 @@
 //! Metric families: declared by `metrics!`, used by hand or by the attributes, seen by a scrape.
 
+#[macro_use]
+mod typed;
+
 pub(crate) mod cells;
 mod counter;
 pub(crate) mod family;
@@ -10,9 +13,8 @@ pub(crate) mod series;
 mod site;
 
 pub use counter::{Counter, CounterSeries};
-pub use family::{
-    DEFAULT_LIMIT, Declaration, Declared, Family, Place, RegisterError, RegisterErrors, register,
-};
+pub(crate) use family::Family;
+pub use family::{DEFAULT_LIMIT, Declaration, Declared, Place, RegisterError, RegisterErrors, register};
 pub use gauge::{Gauge, GaugeSeries, InFlight};
 pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};

@@ -1,16 +1,490 @@
-//! A plain stand-in until the real room is here.
-use std::sync::Mutex;
-use super::{cells, label::Label};
-pub(crate) struct SeriesTable { labels: &'static [Label], n: usize, list: Mutex<Vec<(Vec<String>, String, u32)>> }
+//! The series of one family: label values in, the first of the series' cells out, without a lock once it is known.
+//! What stands in the cells is for [`cells`] to know, and what they mean for the family.
+//!
+//! A series is kept as the text that a scrape prints, and is found by comparing label values with that
+//! text. Series are only ever added. Label values are cleaned before they are kept, their number is
+//! bounded, and whatever goes beyond a bound is counted under `_overflow`, so that totals stay exact.
+
+use std::array;
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{OnceLock, PoisonError};
+
+use foldhash::fast::RandomState;
+#[cfg(loom)]
+use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+};
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+};
+
+use super::cells;
+use super::label::Label;
+
+/// What a label value beyond a bound reads.
+const OVERFLOW: &str = "_overflow";
+/// The longest label value, in bytes.
+const LONGEST: usize = 128;
+/// Ends a label value that was cut.
+const CUT: char = '…';
+
+/// The series of one family.
+pub(crate) struct SeriesTable {
+    labels: &'static [Label],
+    cells_per_series: usize,
+    reserve: fn(usize) -> Option<u32>,
+    /// Its key is of this process, so that nobody outside can choose values that collide.
+    hasher: RandomState,
+    series: Set<Series>,
+    /// For each label that has a `max`, the values told apart so far.
+    known: Box<[Option<Set<Value>>]>,
+    /// The series that takes what goes beyond a bound in every label, listed once it is used and never in
+    /// `series`; of a family without labels, its one series.
+    rest: Series,
+    overflowed_partly: AtomicU64,
+    overflowed_wholly: AtomicU64,
+    adding: Mutex<()>,
+}
+
 impl SeriesTable {
-    pub(crate) fn new(labels: &'static [Label], _limit: u32, n: usize) -> Option<SeriesTable> { Some(Self { labels, n, list: Mutex::default() }) }
-    pub(crate) fn cell(&self, values: &[&str]) -> u32 {
-        let Ok(mut l) = self.list.lock() else { return cells::UNRESOLVED };
-        if let Some(x) = l.iter().find(|x| x.0 == values) { return x.2 }
-        let text = self.labels.iter().zip(values).map(|(l, v)| format!("{}=\"{}\"", l.name, v)).collect::<Vec<_>>().join(",");
-        let Some(c) = cells::reserve(self.n) else { return cells::UNRESOLVED };
-        l.push((values.iter().map(|v| v.to_string()).collect(), text, c));
-        c
+    /// A table for `labels` with room for `limit` series. `None` when the cells are used up.
+    pub(crate) fn new(labels: &'static [Label], limit: u32, cells_per_series: usize) -> Option<SeriesTable> {
+        Self::with_cells(labels, limit, cells_per_series, cells::reserve, cells::reserve_far)
     }
-    pub(crate) fn for_each(&self, f: &mut dyn FnMut(&str, u32)) { if let Ok(l) = self.list.lock() { for x in l.iter() { f(&x.1, x.2) } } }
+
+    fn with_cells(
+        labels: &'static [Label],
+        limit: u32,
+        cells_per_series: usize,
+        reserve: fn(usize) -> Option<u32>,
+        reserve_far: fn(usize) -> Option<u32>,
+    ) -> Option<SeriesTable> {
+        let known = |label: &Label| label.max.map(|max| Set::new(max.min(limit)));
+        let rest = if labels.is_empty() { reserve(cells_per_series) } else { reserve_far(cells_per_series) };
+        Some(SeriesTable {
+            labels,
+            cells_per_series,
+            reserve,
+            hasher: RandomState::default(),
+            series: Set::new(if labels.is_empty() { 0 } else { limit }),
+            known: labels.iter().map(known).collect(),
+            rest: Series::new(labels, &vec![OVERFLOW; labels.len()], 0, rest?),
+            overflowed_partly: AtomicU64::new(0),
+            overflowed_wholly: AtomicU64::new(0),
+            adding: Mutex::new(()),
+        })
+    }
+
+    /// The first cell of the series with exactly these label values, if there is one. No lock, no allocation.
+    pub(crate) fn find(&self, values: &[&str]) -> Option<u32> {
+        let labels = self.labels;
+        if values.len() != labels.len() {
+            return None;
+        }
+        let hash = self.hash(values);
+        match self.series.find(hash, |series| series.reads(labels, values)) {
+            Some(series) => Some(series.cell()),
+            None if values.is_empty() => Some(self.rest.cell()),
+            None => None,
+        }
+    }
+
+    /// The first cell of the series that counts for these label values: theirs if there is room for it,
+    /// else an overflow series.
+    pub(crate) fn cell(&self, values: &[&str]) -> u32 {
+        match self.find(values) {
+            Some(cell) => cell,
+            None => self.cell_for_new(values),
+        }
+    }
+
+    /// How many series [`for_each`](Self::for_each) goes through.
+    pub(crate) fn len(&self) -> usize {
+        self.series.items.len() + usize::from(self.lists_rest())
+    }
+
+    /// How many lookups ended in `_overflow`, in all labels or in some.
+    pub(crate) fn overflowed(&self) -> u64 {
+        self.overflowed_partly.load(Ordering::Relaxed) + self.overflowed_wholly.load(Ordering::Relaxed)
+    }
+
+    /// Goes through the label text and the first cell of each series, in the order in which they came;
+    /// the overflow series last, if it was ever used. No lock, no allocation.
+    pub(crate) fn for_each(&self, f: &mut dyn FnMut(&str, u32)) {
+        for series in self.series.items.iter() {
+            f(&series.text, series.cell());
+        }
+        if self.lists_rest() {
+            f(&self.rest.text, self.rest.cell());
+        }
+    }
+
+    fn lists_rest(&self) -> bool {
+        self.labels.is_empty() || self.overflowed_wholly.load(Ordering::Relaxed) > 0
+    }
+
+    #[inline]
+    fn hash(&self, values: &[&str]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        for value in values {
+            hasher.write(value.as_bytes());
+        }
+        hasher.finish() as u32
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cell_for_new(&self, values: &[&str]) -> u32 {
+        if values.len() != self.labels.len() {
+            return self.overflow();
+        }
+        let cleaned: Vec<Cow<'_, str>> = values.iter().map(|value| clean(value)).collect();
+        let mut values: Vec<&str> = cleaned.iter().map(|value| &**value).collect();
+        // First without the lock: a flood of values beyond a bound should hinder nobody.
+        if let Some(cell) = self.cell_without_adding(&mut values) {
+            return cell;
+        }
+        let _adding = lock(&self.adding);
+        if let Some(cell) = self.cell_without_adding(&mut values) {
+            return cell;
+        }
+        let Some(cell) = (self.reserve)(self.cells_per_series) else {
+            return self.overflow();
+        };
+        for (known, value) in self.known.iter().zip(&values) {
+            if let Some(known) = known
+                && *value != OVERFLOW
+                && !self.knows(known, value)
+            {
+                known.push(Value { text: (*value).into(), hash: self.hash(&[value]) });
+            }
+        }
+        self.series.push(Series::new(self.labels, &values, self.hash(&values), cell));
+        self.count(cell, &values)
+    }
+
+    /// Replaces each value that is beyond its label's bound, then looks the series up; `None` if it is to be added.
+    fn cell_without_adding(&self, values: &mut [&str]) -> Option<u32> {
+        for (known, value) in self.known.iter().zip(&mut *values) {
+            if let Some(known) = known
+                && known.is_full()
+                && !self.knows(known, value)
+            {
+                *value = OVERFLOW;
+            }
+        }
+        if let Some(cell) = self.find(values) {
+            return Some(self.count(cell, values));
+        }
+        if self.series.is_full() || values.iter().all(|value| *value == OVERFLOW) {
+            return Some(self.overflow());
+        }
+        None
+    }
+
+    fn knows(&self, known: &Set<Value>, value: &str) -> bool {
+        known.find(self.hash(&[value]), |known| *known.text == *value).is_some()
+    }
+
+    fn count(&self, cell: u32, values: &[&str]) -> u32 {
+        if values.contains(&OVERFLOW) {
+            self.overflowed_partly.fetch_add(1, Ordering::Relaxed);
+        }
+        cell
+    }
+
+    fn overflow(&self) -> u32 {
+        self.overflowed_wholly.fetch_add(1, Ordering::Relaxed);
+        self.rest.cell()
+    }
+}
+
+/// One series: 24 bytes beside its text.
+struct Series {
+    /// The labels as they stand on the page, `plan="free",region="eu"`.
+    text: Box<str>,
+    hash: u32,
+    /// The first cell, and the flag [`Self::ESCAPED`].
+    cell: u32,
+}
+
+impl Series {
+    /// The text has a backslash in it.
+    const ESCAPED: u32 = 1 << 31;
+
+    fn new(labels: &[Label], values: &[&str], hash: u32, cell: u32) -> Series {
+        let text: String = characters(labels, values).collect();
+        let escaped = if text.contains('\\') { Self::ESCAPED } else { 0 };
+        Series { text: text.into(), hash, cell: cell | escaped }
+    }
+
+    #[inline]
+    fn cell(&self) -> u32 {
+        self.cell & !Self::ESCAPED
+    }
+
+    /// Whether this is the series with these label values.
+    #[inline]
+    fn reads(&self, labels: &[Label], values: &[&str]) -> bool {
+        if self.cell & Self::ESCAPED == 0 {
+            self.reads_plain(labels, values)
+        } else {
+            self.reads_escaped(labels, values)
+        }
+    }
+
+    /// A text without escapes has two quotes a label and no others. So if each value stands in quotes
+    /// where it should, all of them are used up: nothing is left over, and the names need no second look.
+    #[inline]
+    fn reads_plain(&self, labels: &[Label], values: &[&str]) -> bool {
+        let mut rest = self.text.as_bytes();
+        for (label, value) in labels.iter().zip(values) {
+            let Some(([.., b'"'], after)) = rest.split_at_checked(label.name.len() + 2) else {
+                return false;
+            };
+            let Some((quoted, [b'"', after @ ..])) = after.split_at_checked(value.len()) else {
+                return false;
+            };
+            if !same(quoted, value.as_bytes()) {
+                return false;
+            }
+            rest = after.get(1..).unwrap_or_default();
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reads_escaped(&self, labels: &[Label], values: &[&str]) -> bool {
+        characters(labels, values).eq(self.text.chars())
+    }
+}
+
+/// `a == b`, without a call for label values of the usual length: a fifth of a lookup.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    match a.len() {
+        len if len != b.len() => false,
+        8..=16 => same_ends::<8>(a, b),
+        4..=7 => same_ends::<4>(a, b),
+        2..=3 => same_ends::<2>(a, b),
+        _ => a == b,
+    }
+}
+
+/// Whether the first `N` bytes and the last `N`, which may overlap, are the same.
+#[inline]
+fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+}
+
+/// A value of a label that has a `max`.
+struct Value {
+    text: Box<str>,
+    hash: u32,
+}
+
+/// The text of a series, with `\\` and `"` escaped. A line feed needs no escape: [`clean`] leaves none.
+fn characters(labels: &[Label], values: &[&str]) -> impl Iterator<Item = char> {
+    labels.iter().zip(values).enumerate().flat_map(|(number, (label, value))| {
+        let comma = (number > 0).then_some(',');
+        let value = value.chars().flat_map(|c| {
+            let escape = matches!(c, '\\' | '"').then_some('\\');
+            escape.into_iter().chain([c])
+        });
+        comma.into_iter().chain(label.name.chars()).chain(['=', '"']).chain(value).chain(['"'])
+    })
+}
+
+/// A label value as it can stand on the page: at most [`LONGEST`] bytes, cut with a mark, and nothing in
+/// it that some reader may take for the end of a line.
+fn clean(value: &str) -> Cow<'_, str> {
+    let unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if value.len() <= LONGEST && !value.contains(unfit) {
+        return Cow::Borrowed(value);
+    }
+    let mut cleaned = String::with_capacity(LONGEST);
+    let mut room_for_mark = 0;
+    for c in value.chars() {
+        let c = if unfit(c) { char::REPLACEMENT_CHARACTER } else { c };
+        if cleaned.len() + c.len_utf8() > LONGEST {
+            cleaned.truncate(room_for_mark);
+            cleaned.push(CUT);
+            break;
+        }
+        cleaned.push(c);
+        if cleaned.len() + CUT.len_utf8() <= LONGEST {
+            room_for_mark = cleaned.len();
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// Things that are found by hash and comparison, and counted up to a limit.
+///
+/// `push` is called by one thread at a time; everything else at any time, without a lock.
+struct Set<T> {
+    limit: usize,
+    items: List<T>,
+    index: Index,
+}
+
+trait Hashed {
+    fn hash(&self) -> u32;
+}
+
+impl Hashed for Series {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+impl Hashed for Value {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+impl<T: Hashed> Set<T> {
+    fn new(limit: u32) -> Set<T> {
+        let limit = (limit as usize).min(Index::LARGEST);
+        Set { limit, items: List::new(limit), index: Index::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() >= self.limit
+    }
+
+    #[inline]
+    fn find(&self, hash: u32, is: impl Fn(&T) -> bool) -> Option<&T> {
+        self.index.find(hash, |number| self.items.get(number).filter(|item| is(item)))
+    }
+
+    fn push(&self, item: T) {
+        let hash = item.hash();
+        if let Some(number) = self.items.push(item) {
+            self.index.add(hash, number, || self.items.iter().map(T::hash));
+        }
+    }
+}
+
+/// A list that only grows, in pages that never move.
+struct List<T> {
+    pages: Box<[OnceLock<Box<ListPage<T>>>]>,
+    len: AtomicUsize,
+}
+
+type ListPage<T> = [OnceLock<T>; LIST_PAGE];
+const LIST_PAGE: usize = if cfg!(loom) { 2 } else { 32 };
+
+impl<T> List<T> {
+    fn new(limit: usize) -> List<T> {
+        List { pages: (0..limit.div_ceil(LIST_PAGE)).map(|_| OnceLock::new()).collect(), len: AtomicUsize::new(0) }
+    }
+
+    fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn get(&self, number: usize) -> Option<&T> {
+        self.pages.get(number / LIST_PAGE)?.get()?[number % LIST_PAGE].get()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        (0..self.len()).filter_map(|number| self.get(number))
+    }
+
+    /// The number that `item` got.
+    fn push(&self, item: T) -> Option<usize> {
+        let number = self.len();
+        let page = self.pages.get(number / LIST_PAGE)?.get_or_init(|| Box::new(array::from_fn(|_| OnceLock::new())));
+        page[number % LIST_PAGE].set(item).ok()?;
+        self.len.store(number + 1, Ordering::Release);
+        Some(number)
+    }
+}
+
+/// From hashes to numbers: open addressing, in tables of which each is twice as large as the one before.
+/// A reader that still looks into an old table misses at worst what is new.
+struct Index {
+    tables: [OnceLock<Box<[AtomicU32]>>; Index::TABLES],
+    /// How many tables there are; the last one holds everything.
+    made: AtomicUsize,
+}
+
+impl Index {
+    /// The lower bits of an entry are the number, plus 1; an entry of 0 is free. The upper ones are those of the hash.
+    const NUMBER_BITS: u32 = 20;
+    const NUMBER: u32 = (1 << Self::NUMBER_BITS) - 1;
+    /// The most things in an index.
+    const LARGEST: usize = Self::NUMBER as usize;
+    /// Entries of the first table.
+    const FIRST: usize = if cfg!(loom) { 2 } else { 32 };
+    const TABLES: usize = if cfg!(loom) { 4 } else { 17 };
+
+    fn new() -> Index {
+        Index { tables: array::from_fn(|_| OnceLock::new()), made: AtomicUsize::new(0) }
+    }
+
+    #[inline]
+    fn find<T>(&self, hash: u32, look: impl Fn(usize) -> Option<T>) -> Option<T> {
+        let made = self.made.load(Ordering::Acquire);
+        let table = self.tables.get(made.wrapping_sub(1))?.get()?;
+        let mask = table.len() - 1;
+        let mut at = hash as usize & mask;
+        // Ends, because a quarter of the entries is free.
+        loop {
+            let entry = table[at].load(Ordering::Acquire);
+            if entry == 0 {
+                return None;
+            }
+            if (entry ^ hash) >> Self::NUMBER_BITS == 0 {
+                let found = look((entry & Self::NUMBER) as usize - 1);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Adds `number`, the last of `hashes`. One thread at a time.
+    fn add<I: Iterator<Item = u32>>(&self, hash: u32, number: usize, hashes: impl Fn() -> I) {
+        let made = self.made.load(Ordering::Relaxed);
+        let table = made.checked_sub(1).and_then(|last| self.tables.get(last)?.get());
+        match table {
+            Some(table) if (number + 1) * 4 <= table.len() * 3 => Self::place(table, hash, number),
+            _ => {
+                let Some(next) = self.tables.get(made) else {
+                    return;
+                };
+                let table: Box<[AtomicU32]> = (0..Self::FIRST << made).map(|_| AtomicU32::new(0)).collect();
+                for (number, hash) in hashes().enumerate() {
+                    Self::place(&table, hash, number);
+                }
+                if next.set(table).is_ok() {
+                    self.made.store(made + 1, Ordering::Release);
+                }
+            }
+        }
+    }
+
+    fn place(table: &[AtomicU32], hash: u32, number: usize) {
+        let mask = table.len() - 1;
+        let mut at = hash as usize & mask;
+        while table[at].load(Ordering::Relaxed) != 0 {
+            at = (at + 1) & mask;
+        }
+        table[at].store(hash & !Self::NUMBER | (number + 1) as u32, Ordering::Release);
+    }
+}
+
+/// What stands in our tables is whole even if a thread panicked while it held their lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::cells::{self, UNRESOLVED};
 use super::counter::Counter;
 use super::family::Family;
+use super::first_cell;
 use super::gauge::{Gauge, GaugeSeries};
 use super::histogram::{Histogram, HistogramSeries};
-use super::first_cell;
 use super::label::LabelSet;
 
 /// One series of a call site whose label values never change.

@@ -1,0 +1,195 @@
+//! The manual of each macro, at its re-export; the macros themselves are in `monitor-macros`.
+
+/// Declares metric families.
+///
+/// ```
+/// use monitor_runtime::{LabelValue, metrics};
+///
+/// #[derive(Clone, Copy, LabelValue)]
+/// pub enum Plan { Free, Paid }
+///
+/// metrics! {
+///     /// Sessions opened
+///     pub counter USER_SESSIONS = "user_sessions_total" { auth_method: &'static str };
+///     /// Reports made, by customer
+///     pub counter REPORTS = "reports_total" { plan: Plan, #[label(max = 50)] customer: &str } limit 500;
+///     /// Time to make a report, in seconds
+///     pub histogram REPORT_LATENCY = "report_latency_seconds" buckets [0.1, 0.5, 2.5];
+///     /// Reports being made
+///     pub gauge REPORTS_RUNNING = "reports_running";
+/// }
+///
+/// USER_SESSIONS.with(USER_SESSIONS { auth_method: "password" }).inc();
+/// REPORTS.with(REPORTS { plan: Plan::Paid, customer: "acme" }).add(3);
+/// REPORT_LATENCY.observe(0.7);
+/// REPORTS_RUNNING.set(2.0);
+/// ```
+///
+/// # What is written
+/// - The doc comment, required, is the metric's HELP.
+/// - `counter`, `gauge` or `histogram`, the Rust name, and the name on the page. A counter's ends in `_total`.
+/// - The labels and their types, in braces:
+///
+///   | type | values |
+///   |---|---|
+///   | `&'static str` | the program's own strings |
+///   | `bool`, integers | as written |
+///   | an enum with `#[derive(LabelValue)]` | known, so every series is on the page from the start |
+///   | `#[label(max = N)] name: &str` | any string; after `N` distinct ones the rest reads `_overflow` |
+///
+/// - `buckets [..]` for a histogram: rising upper bounds, `+Inf` added. Without it:
+///   0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10.
+/// - `limit N`: how many series the family may have, 2,000 unless written. What comes after is counted in one series
+///   whose labels all read `_overflow`, so totals stay exact.
+/// - `registry PATH;` before the declarations puts them in another registry than the default one: the path of a
+///   `static` that is, or dereferences to, a [`prometheus::Registry`]. `crate = PATH;` names a renamed
+///   `monitor-runtime`.
+///
+/// # What it becomes
+/// Each declaration is a `static` and a struct of the same name whose fields are the labels. So rustc itself reports a
+/// label that is misspelt, missing or of the wrong type, and one `use` imports both. All declared families are on the
+/// page before their first use. Two declarations with one name and one shape are one family; with two shapes,
+/// [`register`](crate::register) names both places.
+///
+/// # What it refuses
+/// A missing doc comment; a name that Prometheus does not take or that belongs to the samples of another metric; a
+/// counter without `_total`; the labels `le` and `quantile`; buckets that do not rise; an unbounded string.
+///
+/// ```compile_fail
+/// monitor_runtime::metrics! {
+///     /// Sessions opened
+///     counter USER_SESSIONS = "user_sessions" { customer: &str };
+/// }
+/// ```
+#[doc(inline)]
+pub use monitor_macros::metrics;
+
+/// Counts, times or gauges the calls of a function.
+///
+/// ```
+/// use monitor_runtime::{instrument, metrics};
+///
+/// metrics! {
+///     /// Sessions opened
+///     counter USER_SESSIONS = "user_sessions_total" { auth_method: &'static str };
+/// }
+///
+/// struct WrongPassword;
+///
+/// #[instrument(counter = USER_SESSIONS, auth_method = "password")]
+/// fn login(password: &str) -> Result<(), WrongPassword> {
+///     if password == "lovelace" { Ok(()) } else { Err(WrongPassword) }
+/// }
+///
+/// let _ = (login("lovelace"), login("guess"));
+/// assert_eq!(USER_SESSIONS.with(USER_SESSIONS { auth_method: "password" }).value(), 1);
+/// ```
+///
+/// # Arguments
+/// | argument | meaning |
+/// |---|---|
+/// | `counter = PATH` | counts calls, those that succeeded unless `on` says otherwise |
+/// | `histogram = PATH` | observes how long each call took, in seconds, whatever came of it |
+/// | `gauge = PATH` | counts the calls in flight |
+/// | `on = "success"`, `"failure"`, `"any"` | which calls the counter counts; failure is an error, a panic or a dropped call |
+/// | `by = expr` | how much the counter counts: a `u64` over the arguments, 1 unless written |
+/// | `outcome` | the label `outcome` reads how the call ended; declare it with the type [`Outcome`](crate::Outcome) |
+/// | `labels(name = value, ..)` | labels whose names are options' names |
+/// | `crate = path` | where `monitor-runtime` is, when renamed |
+/// | `name = value` | any other name is a label |
+///
+/// A label's value is a literal, an expression over the arguments, or a closure over a reference to the result:
+///
+/// ```
+/// # use monitor_runtime::{instrument, metrics};
+/// # metrics! {
+/// #     /// Orders placed
+/// #     counter ORDERS = "orders_total" { #[label(max = 20)] shop: &str, size: &'static str };
+/// # }
+/// #[instrument(counter = ORDERS, shop = shop, size = |items| if *items > 9 { "large" } else { "small" })]
+/// fn order(shop: &str, items: usize) -> usize {
+///     items
+/// }
+/// # order("north", 12);
+/// # assert_eq!(ORDERS.with(ORDERS { shop: "north", size: "large" }).value(), 1);
+/// ```
+///
+/// All metrics of one attribute share its labels; for different labels use two attributes. An expression is evaluated
+/// once, before the body; a closure after it, only for a call that is counted. When both are used, an argument that the
+/// body consumes can be a label only if it is a reference or `Copy`. A call that panicked or was dropped has no result:
+/// a label taken from it reads `_panic` or `_cancelled`.
+///
+/// # Outcomes
+/// Success, refused (the caller's fault) or failure (ours), as the value says: a [`ToOutcome`](crate::ToOutcome) by
+/// itself; a `Result` by its error's `ToOutcome`, with feature `actix` by its error's response, else by its variant; an
+/// actix-web response by its status; any other value is a success. The type is looked at where the function is written,
+/// so a generic parameter counts as any other value.
+///
+/// # What it becomes
+/// The body runs in a closure or an async block, between a few calls into this crate; the compiler says of it what it
+/// says without the attribute. With literal labels the call site keeps its series: nothing is looked up, hashed,
+/// locked or allocated. A future is measured from its first poll to its end: that of an `async fn`, and that returned
+/// by a function as `impl Future` or a pinned box, as `#[async_trait]` makes it (the box is made again). On an `impl`
+/// block it goes to every function that has a body and is not `const`.
+///
+/// # What it refuses
+/// A `const fn`, a function without a body, any other item; a gauge with a label from the result.
+///
+/// # How it stacks
+/// The lowest attribute is the outermost at run time: attributes expand from the top, and each wraps what is below it.
+/// That is the reverse of Python's decorators. It stands above or below `#[get]`, `#[tokio::main]`,
+/// `#[tracing::instrument]` and `#[async_trait]`.
+#[doc(inline)]
+pub use monitor_macros::instrument;
+
+/// Times the calls of a function: `#[instrument(histogram = PATH, ..)]` in one word.
+///
+/// ```
+/// use monitor_runtime::{metrics, track_latency};
+///
+/// metrics! {
+///     /// Time to export, in seconds
+///     histogram EXPORT_LATENCY = "export_latency_seconds" { format: &'static str };
+/// }
+///
+/// #[track_latency(EXPORT_LATENCY, format = "pdf")]
+/// fn export() {}
+///
+/// export();
+/// assert_eq!(EXPORT_LATENCY.with(EXPORT_LATENCY { format: "pdf" }).count(), 1);
+/// ```
+///
+/// Every call is timed, also one that fails, panics or is dropped. It takes the histogram's path, then labels,
+/// `labels(..)`, `outcome` and `crate` as [`instrument`] does, and refuses and stacks as it does. For a block there is
+/// [`timer!`].
+#[doc(inline)]
+pub use monitor_macros::track_latency;
+
+/// Times a scope: gives a [`Timer`](crate::Timer) that observes, in seconds, how long it lives.
+///
+/// ```
+/// use monitor_runtime::{metrics, timer};
+///
+/// metrics! {
+///     /// Time to export, in seconds
+///     histogram EXPORT_LATENCY = "export_latency_seconds" { format: &'static str };
+/// }
+///
+/// {
+///     let _timer = timer!(EXPORT_LATENCY, format = "pdf");
+///     // the work
+/// }
+/// assert_eq!(EXPORT_LATENCY.with(EXPORT_LATENCY { format: "pdf" }).count(), 1);
+/// ```
+///
+/// With literal labels the place keeps its series, as an annotated function does.
+#[doc(inline)]
+pub use monitor_macros::timer;
+
+/// Makes an enum without fields a label value.
+///
+/// A variant reads as its name in snake case, or as `#[label("text")]` says. All values are known, so a family whose
+/// labels all are such enums, or `bool`, has all its series from the start. `#[label(crate = path)]` on the enum names
+/// a renamed `monitor-runtime`.
+#[doc(inline)]
+pub use monitor_macros::LabelValue;
