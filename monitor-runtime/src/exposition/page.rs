@@ -1,0 +1,97 @@
+//! Which families stand on a page, and in which order; what they hold is theirs, and the text is the encoder's.
+
+use prometheus::Registry;
+
+use super::{
+    foreign,
+    names::Names,
+    sample::{Family, Type},
+};
+use crate::{
+    health::{self, Trouble},
+    metrics::family::{self, Core},
+};
+
+/// The families of a registry that may be written together. Keeps its memory from one scrape to the next.
+#[derive(Default)]
+pub(crate) struct Page {
+    ours: Vec<Entry<&'static Core>>,
+    foreign: Vec<Entry<foreign::Family>>,
+    found: Vec<&'static Core>,
+    names: Names,
+}
+
+struct Entry<F> {
+    family: F,
+    typed: bool,
+}
+
+impl Page {
+    /// Fills the page with what is registered now.
+    pub(crate) fn gather(&mut self, registry: &Registry) {
+        self.clear();
+        let gathered = family::gather(registry, &mut self.found);
+        self.found.sort_unstable_by_key(|core| core.name);
+        self.ours.extend(self.found.drain(..).map(|family| Entry { family, typed: true }));
+        for found in gathered {
+            match foreign::Family::accept(&found) {
+                Some(family) => self.foreign.push(Entry { family, typed: true }),
+                None => health::trouble(Trouble::FamilyLeftOut),
+            }
+        }
+        self.foreign.sort_by(|a, b| a.family.name.cmp(&b.family.name));
+        self.share_names();
+    }
+
+    /// Gives up what was gathered, but not the memory for our own families.
+    pub(crate) fn clear(&mut self) {
+        self.ours.clear();
+        self.foreign.clear();
+        self.found.clear();
+        self.names.clear();
+    }
+
+    /// The families in the order of their names, each with whether OpenMetrics may call a counter a counter.
+    pub(crate) fn families(&self) -> impl Iterator<Item = (Family<'_>, bool)> {
+        let mut ours = self.ours.iter().map(|entry| (Family::Ours(entry.family), entry.typed)).peekable();
+        let mut foreign = self.foreign.iter().map(|entry| (Family::Foreign(&entry.family), entry.typed)).peekable();
+        std::iter::from_fn(move || match (ours.peek(), foreign.peek()) {
+            (Some((a, _)), Some((b, _))) if a.name() > b.name() => foreign.next(),
+            (None, _) => foreign.next(),
+            (Some(_), _) => ours.next(),
+        })
+    }
+
+    /// Leaves out whoever writes a name that is taken. Ours come first: they were here by declaration.
+    fn share_names(&mut self) {
+        let names = &mut self.names;
+        self.ours.retain(|entry| owns(names, Family::Ours(entry.family)));
+        self.foreign.retain(|entry| owns(names, Family::Foreign(&entry.family)));
+        // Only now is it known which names are free for what a counter does not write, but means.
+        for entry in &mut self.ours {
+            entry.typed = is_counter(names, Family::Ours(entry.family));
+        }
+        for entry in &mut self.foreign {
+            entry.typed = is_counter(names, Family::Foreign(&entry.family));
+        }
+    }
+}
+
+fn owns(names: &mut Names, family: Family<'_>) -> bool {
+    let kind = family.kind();
+    // OpenMetrics keeps `_created` for a histogram and a summary, whether they write it or not.
+    let owns = names.take(family.name(), kind.suffixes())
+        && (!matches!(kind, Type::Histogram | Type::Summary) || names.take(family.name(), &["_created"]));
+    if !owns {
+        health::trouble(Trouble::FamilyLeftOut);
+    }
+    owns
+}
+
+/// In OpenMetrics a counter `x_total` is the family `x` and keeps `x_created` too. Where another family has one of
+/// these (a gauge `x` beside it is common), or where the name has no `_total`, the counter is written as of unknown
+/// type, under its full name: so both families keep their samples.
+fn is_counter(names: &mut Names, family: Family<'_>) -> bool {
+    family.kind() != Type::Counter
+        || family.name().strip_suffix("_total").is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
+}
