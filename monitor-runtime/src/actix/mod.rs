@@ -1,1 +1,6 @@
-//! The toolkit in actix-web: the scrape endpoint, and what its responses and errors say of a call.
+//! What the toolkit is in an actix-web service; nothing outside this folder names actix.
+
+mod outcome;
+mod scrape;
+
+pub use scrape::{Scrape, scrape};
