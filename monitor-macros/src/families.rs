@@ -232,9 +232,7 @@ impl Families {
         let learns = self.counter.is_some() && self.on != On::Any;
         Around {
             before,
-            settle: learns.then(|| -> Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream> {
-                Box::new(|call, _, outcome| quote!(#call.finish(#outcome)))
-            }),
+            settle: learns.then(|| -> wrap::Settle { Box::new(|call, _, outcome| quote!(#call.finish(#outcome))) }),
             pauses: true,
             runtime,
         }

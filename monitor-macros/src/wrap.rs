@@ -14,13 +14,15 @@ pub(crate) struct Around {
     pub(crate) before: TokenStream,
     /// Ends the call, given expressions for it, for a reference to the value and for its outcome; `None` when there is
     /// nothing to learn from the value and dropping the call ends it.
-    #[expect(clippy::type_complexity, reason = "one place, and a name would say no more")]
-    pub(crate) settle: Option<Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream>>,
+    pub(crate) settle: Option<Settle>,
     /// Whether the call may be handed to a future that the function returns.
     pub(crate) pauses: bool,
     /// The path of the runtime.
     pub(crate) runtime: TokenStream,
 }
+
+/// Writes the end of a call.
+pub(crate) type Settle = Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream>;
 
 /// The name under which `before` binds the call.
 pub(crate) fn call() -> Ident {
@@ -99,14 +101,14 @@ pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
     })
 }
 
-type Settle<'a> = &'a dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream;
+type Settled<'a> = &'a dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream;
 
 fn sync(
     function: &Function,
     before: &TokenStream,
     runtime: &TokenStream,
     later: bool,
-    settle: Settle<'_>,
+    settle: Settled<'_>,
 ) -> TokenStream {
     let body = &function.body;
     let (call, value, once) = (call(), ours("value"), ours("body"));
@@ -143,7 +145,7 @@ fn sync(
     }
 }
 
-fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settle<'_>) -> TokenStream {
+fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settled<'_>) -> TokenStream {
     let body = &function.body;
     let (call, value, tail) = (call(), ours("value"), ours("tail"));
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));

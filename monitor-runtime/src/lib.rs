@@ -21,8 +21,8 @@ pub use prometheus;
 
 pub use exposition::{Format, encode};
 pub use metrics::{
-    Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Timer, register,
+    Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, register,
 };
 pub use outcome::{Outcome, ToOutcome};
 pub use read::{sample_value, sample_value_in};

@@ -53,8 +53,12 @@ fn value_of(series: &Series<'_>, suffix: &str, labels: &[(&str, &str)]) -> Optio
             let bucket = bounds.iter().chain([&f64::INFINITY]).position(|bound| *bound == le)?;
             says(series.labels, &others).then(|| counts.get(bucket).copied().map(float))?
         }
-        (Point::Histogram { sum, .. } | Point::Summary { sum, .. }, "_sum") => says(series.labels, labels).then_some(*sum),
-        (Point::Histogram { counts, .. }, "_count") => says(series.labels, labels).then(|| counts.last().copied().map(float))?,
+        (Point::Histogram { sum, .. } | Point::Summary { sum, .. }, "_sum") => {
+            says(series.labels, labels).then_some(*sum)
+        }
+        (Point::Histogram { counts, .. }, "_count") => {
+            says(series.labels, labels).then(|| counts.last().copied().map(float))?
+        }
         (Point::Summary { count, .. }, "_count") => says(series.labels, labels).then(|| float(*count)),
         (Point::Summary { quantiles, .. }, "") => {
             let (quantile, others) = take(labels, "quantile")?;

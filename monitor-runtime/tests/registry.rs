@@ -46,8 +46,9 @@ fn one_name_with_one_shape_is_one_family() {
 #[test]
 fn one_name_with_two_shapes_is_an_error_that_names_both_places() {
     let errors = monitor_runtime::register().expect_err("two shapes");
-    let conflict =
-        errors.0.iter().find(|error| matches!(error, RegisterError::Conflict { name: "registry_split_total", .. }));
+    let conflict = errors.0.iter().find(
+        |error| matches!(error, RegisterError::Conflict(conflict) if conflict.refused.name == "registry_split_total"),
+    );
     let text = conflict.expect("a conflict of registry_split_total").to_string();
     assert_eq!(text.matches("tests/registry.rs:").count(), 2, "{text}");
     assert!(text.contains("counter {way}") && text.contains("counter {method}"), "{text}");

@@ -51,7 +51,9 @@ impl HttpServiceFactory for Scrape {
                 let response = page(&registry, &request);
                 async { response }
             }))
-            .default_service(web::to(|| async { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish() }))
+            .default_service(web::to(|| async {
+                HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish()
+            }))
             .register(config);
     }
 }
@@ -63,7 +65,9 @@ fn page(registry: &Registry, request: &HttpRequest) -> HttpResponse {
     let format = Format::from_accept(Some(&accept.join(",")));
     let mut body = Vec::new();
     match encode(registry, format, &mut body) {
-        Ok(()) => HttpResponse::Ok().content_type(format.content_type()).insert_header((header::VARY, "Accept")).body(body),
+        Ok(()) => {
+            HttpResponse::Ok().content_type(format.content_type()).insert_header((header::VARY, "Accept")).body(body)
+        }
         Err(error) => HttpResponse::InternalServerError()
             .content_type("text/plain; charset=utf-8")
             .body(format!("the page of metrics could not be written: {error}\n")),

@@ -143,7 +143,9 @@ impl Text {
     fn describe(&mut self, family: Family<'_>, suffix: &str, kind: Type) {
         let open_metrics = self.format == Format::OpenMetrics;
         // OpenMetrics names a counter's family without `_total`.
-        let stem = Some(family.name()).filter(|_| open_metrics && kind == Type::Counter).and_then(|name| name.strip_suffix("_total"));
+        let stem = Some(family.name())
+            .filter(|_| open_metrics && kind == Type::Counter)
+            .and_then(|name| name.strip_suffix("_total"));
         let name = stem.unwrap_or(family.name());
         let kind = match kind {
             Type::Counter => "counter",
@@ -324,7 +326,9 @@ pub(super) enum Quotes {
 /// can be written: some scrapers end a line at a carriage return, others the page at a NUL.
 pub(super) fn escape(text: &str, quotes: Quotes, put: &mut dyn FnMut(&str)) {
     let mut rest = text;
-    while let Some((at, special)) = rest.char_indices().find(|(_, c)| c.is_control() || *c == '\\' || *c == '"' && quotes == Quotes::End) {
+    while let Some((at, special)) =
+        rest.char_indices().find(|(_, c)| c.is_control() || *c == '\\' || *c == '"' && quotes == Quotes::End)
+    {
         put(&rest[..at]);
         put(match special {
             '\\' => "\\\\",
@@ -369,5 +373,6 @@ fn reads_as(written: &str, value: &str) -> bool {
         '\\' => written.next().map(|c| if c == 'n' { '\n' } else { c }),
         c => Some(c),
     });
-    value.chars().all(|c| written.next().is_some_and(|w| w == c || w == '\u{fffd}' && c.is_control())) && written.next().is_none()
+    value.chars().all(|c| written.next().is_some_and(|w| w == c || w == '\u{fffd}' && c.is_control()))
+        && written.next().is_none()
 }

@@ -39,7 +39,8 @@ impl Family {
             MetricType::SUMMARY => Type::Summary,
             MetricType::UNTYPED => Type::Unknown,
         };
-        let series: Vec<Series> = family.get_metric().iter().map(|metric| Series::accept(metric, kind)).collect::<Option<_>>()?;
+        let series: Vec<Series> =
+            family.get_metric().iter().map(|metric| Series::accept(metric, kind)).collect::<Option<_>>()?;
         (is_metric_name(family.name()) && !has_twins(&series)).then(|| Family {
             name: family.name().to_owned(),
             help: family.help().to_owned(),
@@ -107,7 +108,8 @@ fn histogram(histogram: &Histogram) -> Option<Point> {
 fn summary(summary: &Summary) -> Option<Point> {
     let mut quantiles: Vec<(f64, f64)> = summary.get_quantile().iter().map(|q| (q.quantile(), q.value())).collect();
     quantiles.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let fit = quantiles.iter().all(|(quantile, _)| (0.0..=1.0).contains(quantile)) && quantiles.is_sorted_by(|a, b| a.0 < b.0);
+    let fit = quantiles.iter().all(|(quantile, _)| (0.0..=1.0).contains(quantile))
+        && quantiles.is_sorted_by(|a, b| a.0 < b.0);
     fit.then(|| Point::Summary { quantiles, sum: summary.sample_sum(), count: summary.sample_count() })
 }
 
@@ -151,5 +153,8 @@ fn is_label_name(name: &str) -> bool {
 }
 
 fn is_name(name: &str, also: impl Fn(u8) -> bool) -> bool {
-    name.bytes().enumerate().all(|(at, b)| b.is_ascii_alphabetic() || b == b'_' || also(b) || at > 0 && b.is_ascii_digit()) && !name.is_empty()
+    name.bytes()
+        .enumerate()
+        .all(|(at, b)| b.is_ascii_alphabetic() || b == b'_' || also(b) || at > 0 && b.is_ascii_digit())
+        && !name.is_empty()
 }

@@ -163,7 +163,13 @@ mod tests {
     #[test]
     fn whoever_asks_for_nothing_special_gets_text() {
         assert_eq!(Format::from_accept(None), Format::Text);
-        for header in ["", "*/*", "text/plain", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"] {
+        for header in [
+            "",
+            "*/*",
+            "text/plain",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "application/json",
+        ] {
             assert_eq!(chosen(header), Format::Text, "{header}");
         }
     }
@@ -213,7 +219,10 @@ mod tests {
         ] {
             assert_eq!(chosen(header), Format::Text, "{header}");
         }
-        assert_eq!(chosen("text/plain;q=0.1;x=\"a,\\\",b;q=1\", application/openmetrics-text;q=0.333333333"), Format::OpenMetrics);
+        assert_eq!(
+            chosen("text/plain;q=0.1;x=\"a,\\\",b;q=1\", application/openmetrics-text;q=0.333333333"),
+            Format::OpenMetrics
+        );
     }
 
     #[test]

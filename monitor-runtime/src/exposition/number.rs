@@ -60,7 +60,8 @@ fn shortest(out: &mut Vec<u8>, v: f64) {
     let text = &space[..written];
     let e = text.iter().position(|b| *b == b'e').unwrap_or(written);
     let (first, decimals) = (text[..e].get(..1).unwrap_or(b"0"), text[..e].get(2..).unwrap_or_default());
-    let exponent = std::str::from_utf8(text.get(e + 1..).unwrap_or_default()).ok().and_then(|t| t.parse().ok()).unwrap_or(0i32);
+    let exponent =
+        std::str::from_utf8(text.get(e + 1..).unwrap_or_default()).ok().and_then(|t| t.parse().ok()).unwrap_or(0i32);
 
     if v.is_sign_negative() {
         out.push(b'-');
@@ -111,11 +112,35 @@ mod tests {
     #[test]
     fn bounds_read_as_the_specification_prints_them() {
         let canonical = [
-            (0.0, "0.0"), (0.001, "0.001"), (0.002, "0.002"), (0.01, "0.01"), (0.1, "0.1"), (0.5, "0.5"), (0.999, "0.999"), (0.9999, "0.9999"),
-            (1.0, "1.0"), (1.001, "1.001"), (7.5, "7.5"), (9.999, "9.999"), (10.0, "10.0"), (100.0, "100.0"), (100_000.0, "100000.0"),
-            (1e-10, "1e-10"), (1e-9, "1e-09"), (1e-5, "1e-05"), (0.0001, "0.0001"), (1e6, "1e+06"), (1e10, "1e+10"),
-            (1_234_567.0, "1.234567e+06"), (123_456.5, "123456.5"), (1e100, "1e+100"), (5e-324, "5e-324"), (-2.5, "-2.5"), (-3.0, "-3.0"),
-            (f64::INFINITY, "+Inf"), (f64::NEG_INFINITY, "-Inf"),
+            (0.0, "0.0"),
+            (0.001, "0.001"),
+            (0.002, "0.002"),
+            (0.01, "0.01"),
+            (0.1, "0.1"),
+            (0.5, "0.5"),
+            (0.999, "0.999"),
+            (0.9999, "0.9999"),
+            (1.0, "1.0"),
+            (1.001, "1.001"),
+            (7.5, "7.5"),
+            (9.999, "9.999"),
+            (10.0, "10.0"),
+            (100.0, "100.0"),
+            (100_000.0, "100000.0"),
+            (1e-10, "1e-10"),
+            (1e-9, "1e-09"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (1e6, "1e+06"),
+            (1e10, "1e+10"),
+            (1_234_567.0, "1.234567e+06"),
+            (123_456.5, "123456.5"),
+            (1e100, "1e+100"),
+            (5e-324, "5e-324"),
+            (-2.5, "-2.5"),
+            (-3.0, "-3.0"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
         ];
         for (number, expected) in canonical {
             assert_eq!(text(|out| super::bound(out, number)), expected);
@@ -124,14 +149,28 @@ mod tests {
 
     #[test]
     fn values_that_are_integers_look_like_it() {
-        for (number, expected) in [(0.0, "0"), (-0.0, "-0"), (3.0, "3"), (-1_234_567.0, "-1234567"), (1e15, "1000000000000000"), (1e300, "1e+300"), (0.25, "0.25"), (f64::NAN, "NaN")] {
+        for (number, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (-1_234_567.0, "-1234567"),
+            (1e15, "1000000000000000"),
+            (1e300, "1e+300"),
+            (0.25, "0.25"),
+            (f64::NAN, "NaN"),
+        ] {
             assert_eq!(text(|out| super::value(out, number)), expected);
         }
     }
 
     #[test]
     fn times_are_in_seconds() {
-        for (milliseconds, expected) in [(1, "0.001"), (1_520_879_607_789, "1520879607.789"), (-1500, "-1.500"), (i64::MIN, "-9223372036854775.808")] {
+        for (milliseconds, expected) in [
+            (1, "0.001"),
+            (1_520_879_607_789, "1520879607.789"),
+            (-1500, "-1.500"),
+            (i64::MIN, "-9223372036854775.808"),
+        ] {
             assert_eq!(text(|out| super::seconds(out, milliseconds)), expected);
         }
     }

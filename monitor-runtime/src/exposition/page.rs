@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     health::{self, Trouble},
-    metrics::family::{self, Core},
+    metrics::{family::Core, registration},
 };
 
 /// The families of a registry that may be written together. Keeps its memory from one scrape to the next.
@@ -30,7 +30,7 @@ impl Page {
     /// Fills the page with what is registered now.
     pub(crate) fn gather(&mut self, registry: &Registry) {
         self.clear();
-        let gathered = family::gather(registry, &mut self.found);
+        let gathered = registration::gather(registry, &mut self.found);
         self.found.sort_unstable_by_key(|core| core.name);
         self.ours.extend(self.found.drain(..).map(|family| Entry { family, typed: true }));
         for found in gathered {
@@ -93,5 +93,8 @@ fn owns(names: &mut Names, family: Family<'_>) -> bool {
 /// type, under its full name: so both families keep their samples.
 fn is_counter(names: &mut Names, family: Family<'_>) -> bool {
     family.kind() != Type::Counter
-        || family.name().strip_suffix("_total").is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
+        || family
+            .name()
+            .strip_suffix("_total")
+            .is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
 }

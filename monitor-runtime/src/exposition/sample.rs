@@ -141,6 +141,6 @@ impl Point<'_> {
 }
 
 /// Behind the buckets, the last of which is infinite. All cells of a series are in one page of 1,024.
-const fn sum_cell(core: &Core, first: u32) -> u32 {
+fn sum_cell(core: &Core, first: u32) -> u32 {
     first.wrapping_add(core.bounds.len() as u32 + 1)
 }

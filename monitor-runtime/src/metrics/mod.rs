@@ -9,15 +9,17 @@ pub(crate) mod family;
 mod gauge;
 mod histogram;
 mod label;
+pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
 
 pub use counter::{Counter, CounterSeries};
 pub(crate) use family::Family;
-pub use family::{DEFAULT_LIMIT, Declaration, Declared, Place, RegisterError, RegisterErrors, register};
+pub use family::{DEFAULT_LIMIT, Declaration, Declared, Place};
 pub use gauge::{Gauge, GaugeSeries, InFlight};
 pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};
+pub use registration::{Conflict, RegisterError, RegisterErrors, Shape, register};
 pub use site::Site;
 
 /// The first cell of the series that `labels` name; `UNRESOLVED`, which every cell operation ignores, when there is none.

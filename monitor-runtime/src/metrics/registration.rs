@@ -1,0 +1,371 @@
+//! Which families stand in which registry: each name once, beside other libraries' collectors; what is in the way of
+//! that is an error of the declaration, never of a call.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::Registry;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto;
+
+use super::family::{Core, DEFAULT_LIMIT, Declaration, Declared, Family, Kind, Place};
+use crate::health::{self, Trouble};
+
+/// Registers every declared family.
+///
+/// The first use of any family and the first scrape do it by themselves. An application that calls it at its start
+/// learns of conflicts then, instead of missing a family on the page later:
+///
+/// ```
+/// monitor_runtime::register().expect("two metrics of one name");
+/// ```
+///
+/// # Errors
+/// The conflicts, if there are any: a name declared twice with different shapes, or already taken by another library.
+/// The families concerned work, but are on no page.
+pub fn register() -> Result<(), RegisterErrors> {
+    let errors = with_book(|book| {
+        book.register_declared();
+        book.errors.clone()
+    });
+    if errors.is_empty() { Ok(()) } else { Err(RegisterErrors(errors)) }
+}
+
+/// A family of its own with this declaration, in `registry`.
+pub(super) fn place(
+    kind: Kind,
+    declaration: &Declaration,
+    registry: &Registry,
+) -> Result<&'static Core, RegisterError> {
+    with_book(|book| {
+        // First what is declared: the registry's collectors, which are asked here, may use it.
+        book.register_declared();
+        book.place(kind, declaration, registry)
+    })
+}
+
+/// Finds `family` its core, and every other declared family too.
+pub(super) fn settle(family: &Family) {
+    if REGISTERING.get() {
+        LOST.fetch_add(1, Relaxed);
+        return;
+    }
+    with_book(|book| {
+        book.register_declared();
+        book.register(family);
+    });
+}
+
+/// Gathers `registry`: families of ours are pushed to `ours` as they are, all others come back copied.
+///
+/// Our collectors take part in the registry's own `gather`. On a thread that is in here they hand over the family
+/// itself and return nothing, so that a page of ours is written without a copy, and a registry needs no second list.
+pub(crate) fn gather(registry: &Registry, ours: &mut Vec<&'static Core>) -> Vec<proto::MetricFamily> {
+    // Registered first, so that a collector that uses a family of ours does not register it inside the registry's lock.
+    let _ = register();
+    let outer = HANDED_OVER.replace(Some(std::mem::take(ours)));
+    let _restore = Restore(outer);
+    let others = registry.gather();
+    *ours = HANDED_OVER.take().unwrap_or_default();
+    others
+}
+
+struct Restore(Option<Vec<&'static Core>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        HANDED_OVER.replace(self.0.take());
+    }
+}
+
+thread_local! {
+    static HANDED_OVER: RefCell<Option<Vec<&'static Core>>> = const { RefCell::new(None) };
+    static REGISTERING: Cell<bool> = const { Cell::new(false) };
+}
+
+struct InRegistry {
+    core: &'static Core,
+    desc: Desc,
+}
+
+impl Collector for InRegistry {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        let taken = self.core.handed_over
+            && HANDED_OVER.with_borrow_mut(|page| page.as_mut().map(|page| page.push(self.core)).is_some());
+        if taken { Vec::new() } else { vec![self.core.to_proto()] }
+    }
+}
+
+/// Every family that was ever registered, and what went wrong. Its lock is held while a registry is asked, never while
+/// a measurement is made.
+struct Book {
+    cores: Vec<&'static Core>,
+    declared: bool,
+    errors: Vec<RegisterError>,
+}
+
+static BOOK: Mutex<Book> = Mutex::new(Book { cores: Vec::new(), declared: false, errors: Vec::new() });
+
+/// Measurements lost because their family was being registered.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Opens the book. Troubles are counted when it is closed again: the families that count them may be in question here.
+fn with_book<T>(deed: impl FnOnce(&mut Book) -> T) -> T {
+    struct Registering;
+    impl Drop for Registering {
+        fn drop(&mut self) {
+            REGISTERING.set(false);
+        }
+    }
+    let (done, failures) = {
+        let mut book = BOOK.lock().unwrap_or_else(PoisonError::into_inner);
+        REGISTERING.set(true);
+        let _registering = Registering;
+        let before = book.errors.len();
+        let done = deed(&mut book);
+        (done, book.errors.len() - before)
+    };
+    health::troubles(Trouble::FamilyNotRegistered, failures as u64);
+    health::troubles(Trouble::UsedWhileRegistering, LOST.swap(0, Relaxed));
+    done
+}
+
+impl Book {
+    fn register_declared(&mut self) {
+        if self.declared {
+            return;
+        }
+        self.declared = true;
+        crate::clock::prepare();
+        // By name, so that which of two conflicting declarations wins does not depend on the linker.
+        let mut declared: Vec<&'static Family> = inventory::iter::<Declared>.into_iter().map(|d| d.0).collect();
+        declared.sort_by_key(|f| (f.declaration.name, f.declaration.place.file, f.declaration.place.line));
+        for family in declared {
+            self.register(family);
+        }
+    }
+
+    /// Settles `family`: in its registry, or, when that cannot be, by itself on no page.
+    fn register(&mut self, family: &Family) {
+        if family.core.get().is_some() {
+            return;
+        }
+        let placed = self.place(family.kind, &family.declaration, (family.declaration.registry)());
+        let core = placed.or_else(|error| {
+            self.errors.push(error);
+            Core::new(family.kind, &family.declaration, false).ok_or(())
+        });
+        if let Ok(core) = core {
+            // Nobody else sets it: the book is open here.
+            let _ = family.core.set(core);
+        }
+    }
+
+    fn place(
+        &mut self,
+        kind: Kind,
+        declaration: &Declaration,
+        registry: &Registry,
+    ) -> Result<&'static Core, RegisterError> {
+        let suspects: Vec<&'static Core> =
+            self.cores.iter().copied().filter(|core| clash(core, kind, declaration.name)).collect();
+        if let Some(core) = first_of(suspects, registry) {
+            return if core.name == declaration.name && core.kind == kind && core.has_shape_of(declaration) {
+                Ok(core)
+            } else {
+                Err(RegisterError::Conflict(Box::new(Conflict {
+                    refused: Shape {
+                        name: declaration.name,
+                        place: declaration.place,
+                        shape: shape(kind, declaration),
+                    },
+                    there: Shape { name: core.name, place: core.place, shape: shape(core.kind, core) },
+                })))
+            };
+        }
+        let taken = |reason: String| RegisterError::Taken { name: declaration.name, place: declaration.place, reason };
+        let desc = Desc::new(
+            declaration.name.to_owned(),
+            declaration.help.to_owned(),
+            declaration.labels.iter().map(|label| label.name.to_owned()).collect(),
+            Default::default(),
+        )
+        .map_err(|error| taken(error.to_string()))?;
+        let core = Core::new(kind, declaration, is_plain(registry))
+            .ok_or(RegisterError::Full { name: declaration.name, place: declaration.place })?;
+        registry.register(Box::new(InRegistry { core, desc })).map_err(|error| taken(error.to_string()))?;
+        self.cores.push(core);
+        Ok(core)
+    }
+}
+
+/// The first of these families that `registry` holds. Only the registry knows: two handles may be one registry.
+fn first_of(suspects: Vec<&'static Core>, registry: &Registry) -> Option<&'static Core> {
+    if suspects.is_empty() {
+        return None;
+    }
+    let _restore = Restore(HANDED_OVER.replace(Some(Vec::new())));
+    registry.gather();
+    let there = HANDED_OVER.take().unwrap_or_default();
+    suspects.into_iter().find(|core| there.iter().any(|other| std::ptr::eq(*other, *core)))
+}
+
+/// Whether a registry shows names as they are. The default one does; any other is asked with a family of its own,
+/// because a prefix or labels given to [`Registry::new_custom`] can be seen only in what it gathers.
+fn is_plain(registry: &Registry) -> bool {
+    const NAME: &str = "monitor_probe";
+    struct Probe(Desc);
+    impl Collector for Probe {
+        fn desc(&self) -> Vec<&Desc> {
+            vec![&self.0]
+        }
+        fn collect(&self) -> Vec<proto::MetricFamily> {
+            let mut family = proto::MetricFamily::default();
+            family.set_name(NAME.to_owned());
+            family.mut_metric().push(proto::Metric::default());
+            vec![family]
+        }
+    }
+    let probe = || Desc::new(NAME.to_owned(), "A question.".to_owned(), Vec::new(), Default::default()).map(Probe);
+    if std::ptr::eq(registry, prometheus::default_registry()) {
+        return true;
+    }
+    let (Ok(asked), Ok(same)) = (probe(), probe()) else { return false };
+    if registry.register(Box::new(asked)).is_err() {
+        return false;
+    }
+    let _restore = Restore(HANDED_OVER.replace(Some(Vec::new())));
+    let plain = registry
+        .gather()
+        .iter()
+        .any(|family| family.name() == NAME && family.get_metric().iter().all(|metric| metric.get_label().is_empty()));
+    // Our own probe, registered above: it is there.
+    let _ = registry.unregister(Box::new(same));
+    plain
+}
+
+/// Whether a family `name` of this kind would write samples that `core` writes too.
+fn clash(core: &Core, kind: Kind, name: &str) -> bool {
+    let extends = |long: &str, short: &str| {
+        long.strip_prefix(short).is_some_and(|rest| matches!(rest, "_bucket" | "_sum" | "_count"))
+    };
+    core.name == name
+        || core.kind == Kind::Histogram && extends(name, core.name)
+        || kind == Kind::Histogram && extends(core.name, name)
+        // In OpenMetrics a counter `x_total` is the family `x`.
+        || core.name.strip_suffix("_total") == Some(name) && core.kind == Kind::Counter
+        || name.strip_suffix("_total") == Some(core.name) && kind == Kind::Counter
+}
+
+fn shape(kind: Kind, declaration: &Declaration) -> String {
+    let Declaration { help, labels, bounds, limit, .. } = *declaration;
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|label| match label.max {
+            Some(max) => format!("{} (max {max})", label.name),
+            None => label.name.to_owned(),
+        })
+        .collect();
+    let mut shape = format!("{} {{{}}} {help:?}", kind.as_str(), labels.join(", "));
+    if kind == Kind::Histogram {
+        shape += &format!(" buckets {bounds:?}");
+    }
+    if limit != DEFAULT_LIMIT {
+        shape += &format!(" limit {limit}");
+    }
+    shape
+}
+
+/// Why a family is on no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Another declaration has the name, or writes samples of that name, with another shape.
+    Conflict(Box<Conflict>),
+    /// A collector of another library has the name.
+    Taken {
+        /// The family that was refused.
+        name: &'static str,
+        /// Where it is declared.
+        place: Place,
+        /// What the registry says.
+        reason: String,
+    },
+    /// The process has no room for another family.
+    Full {
+        /// The family that was refused.
+        name: &'static str,
+        /// Where it is declared.
+        place: Place,
+    },
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegisterError::Conflict(conflict) => write!(
+                f,
+                "{}, conflicts with {}; give one of them another name or both the same shape",
+                conflict.refused, conflict.there
+            ),
+            RegisterError::Taken { name, place, reason } => {
+                write!(f, "`{name}`, declared at {place}, cannot be registered: {reason}; give it another name")
+            }
+            RegisterError::Full { name, place } => {
+                write!(f, "`{name}`, declared at {place}, has no room: this process holds too many series already")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RegisterError {}
+
+/// Two declarations that cannot stand on one page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The family that was refused.
+    pub refused: Shape,
+    /// The family that was there.
+    pub there: Shape,
+}
+
+/// What two declarations of one name must have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The family's name.
+    pub name: &'static str,
+    /// Where it is declared.
+    pub place: Place,
+    /// Its kind, labels, help, and what else was declared.
+    pub shape: String,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, declared as {} at {}", self.name, self.shape, self.place)
+    }
+}
+
+/// Every conflict that [`register`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterErrors(pub Vec<RegisterError>);
+
+impl fmt::Display for RegisterErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RegisterErrors {}
