@@ -92,8 +92,10 @@ fn a_registry_with_a_prefix_and_labels_shows_them_on_ours_too() {
     let labels = HashMap::from([("zone".to_owned(), "eu".to_owned())]);
     let registry = Registry::new_custom(Some("shop".to_owned()), Some(labels)).expect("valid");
     let mine = here::TWICE.in_registry(&registry).expect("a fresh registry");
+    let again = there::TWICE.in_registry(&registry).expect("the same family");
     mine.with(here::TWICE { way: "in" }).inc();
-    assert_eq!(sample_value_in(&registry, "shop_registry_twice_total", &[("way", "in"), ("zone", "eu")]), Some(1.0));
+    again.with(there::TWICE { way: "in" }).inc();
+    assert_eq!(sample_value_in(&registry, "shop_registry_twice_total", &[("way", "in"), ("zone", "eu")]), Some(2.0));
 }
 
 #[test]
@@ -105,6 +107,8 @@ fn a_collector_may_use_a_family_while_it_is_gathered() {
         }
         fn collect(&self) -> Vec<MetricFamily> {
             GATHERED.inc();
+            // Nor does a collector that asks for a page of its own wait for itself.
+            let _ = sample_value("registry_untouched", &[]);
             Vec::new()
         }
     }

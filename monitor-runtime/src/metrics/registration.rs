@@ -26,6 +26,10 @@ use crate::health::{self, Trouble};
 /// The conflicts, if there are any: a name declared twice with different shapes, or already taken by another library.
 /// The families concerned work, but are on no page.
 pub fn register() -> Result<(), RegisterErrors> {
+    if REGISTERING.get() {
+        // A collector, asked while we register, asks for a page itself.
+        return Ok(());
+    }
     let errors = with_book(|book| {
         book.register_declared();
         book.errors.clone()
@@ -39,6 +43,9 @@ pub(super) fn place(
     declaration: &Declaration,
     registry: &Registry,
 ) -> Result<&'static Core, RegisterError> {
+    if REGISTERING.get() {
+        return Err(RegisterError::Gathering { name: declaration.name, place: declaration.place });
+    }
     with_book(|book| {
         // First what is declared: the registry's collectors, which are asked here, may use it.
         book.register_declared();
@@ -65,23 +72,45 @@ pub(super) fn settle(family: &Family) {
 pub(crate) fn gather(registry: &Registry, ours: &mut Vec<&'static Core>) -> Vec<proto::MetricFamily> {
     // Registered first, so that a collector that uses a family of ours does not register it inside the registry's lock.
     let _ = register();
-    let outer = HANDED_OVER.replace(Some(std::mem::take(ours)));
-    let _restore = Restore(outer);
+    let asked = Asked::start(Whom::Plain, std::mem::take(ours));
     let others = registry.gather();
-    *ours = HANDED_OVER.take().unwrap_or_default();
+    *ours = asked.finish();
     others
 }
 
-struct Restore(Option<Vec<&'static Core>>);
+/// Whose cores are handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Those that a page may write as they are.
+    Plain,
+    /// All.
+    All,
+}
 
-impl Drop for Restore {
+/// While it lives, our collectors on this thread hand over their cores.
+struct Asked {
+    /// Gathering may be nested: a collector may gather another registry.
+    outer: Option<(Whom, Vec<&'static Core>)>,
+}
+
+impl Asked {
+    fn start(whom: Whom, found: Vec<&'static Core>) -> Asked {
+        Asked { outer: HANDED_OVER.replace(Some((whom, found))) }
+    }
+
+    fn finish(self) -> Vec<&'static Core> {
+        HANDED_OVER.take().map(|(_, found)| found).unwrap_or_default()
+    }
+}
+
+impl Drop for Asked {
     fn drop(&mut self) {
-        HANDED_OVER.replace(self.0.take());
+        HANDED_OVER.replace(self.outer.take());
     }
 }
 
 thread_local! {
-    static HANDED_OVER: RefCell<Option<Vec<&'static Core>>> = const { RefCell::new(None) };
+    static HANDED_OVER: RefCell<Option<(Whom, Vec<&'static Core>)>> = const { RefCell::new(None) };
     static REGISTERING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -96,8 +125,13 @@ impl Collector for InRegistry {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let taken = self.core.handed_over
-            && HANDED_OVER.with_borrow_mut(|page| page.as_mut().map(|page| page.push(self.core)).is_some());
+        let taken = HANDED_OVER.with_borrow_mut(|asked| match asked {
+            Some((whom, found)) if *whom == Whom::All || self.core.handed_over => {
+                found.push(self.core);
+                true
+            }
+            _ => false,
+        });
         if taken { Vec::new() } else { vec![self.core.to_proto()] }
     }
 }
@@ -210,9 +244,9 @@ fn first_of(suspects: Vec<&'static Core>, registry: &Registry) -> Option<&'stati
     if suspects.is_empty() {
         return None;
     }
-    let _restore = Restore(HANDED_OVER.replace(Some(Vec::new())));
+    let asked = Asked::start(Whom::All, Vec::new());
     registry.gather();
-    let there = HANDED_OVER.take().unwrap_or_default();
+    let there = asked.finish();
     suspects.into_iter().find(|core| there.iter().any(|other| std::ptr::eq(*other, *core)))
 }
 
@@ -240,7 +274,7 @@ fn is_plain(registry: &Registry) -> bool {
     if registry.register(Box::new(asked)).is_err() {
         return false;
     }
-    let _restore = Restore(HANDED_OVER.replace(Some(Vec::new())));
+    let _asked = Asked::start(Whom::All, Vec::new());
     let plain = registry
         .gather()
         .iter()
@@ -297,6 +331,13 @@ pub enum RegisterError {
         /// What the registry says.
         reason: String,
     },
+    /// A collector tried to register it while its registry was being gathered.
+    Gathering {
+        /// The family that was refused.
+        name: &'static str,
+        /// Where it is declared.
+        place: Place,
+    },
     /// The process has no room for another family.
     Full {
         /// The family that was refused.
@@ -316,6 +357,12 @@ impl fmt::Display for RegisterError {
             ),
             RegisterError::Taken { name, place, reason } => {
                 write!(f, "`{name}`, declared at {place}, cannot be registered: {reason}; give it another name")
+            }
+            RegisterError::Gathering { name, place } => {
+                write!(
+                    f,
+                    "`{name}`, declared at {place}, is registered by a collector that is being gathered; do it before"
+                )
             }
             RegisterError::Full { name, place } => {
                 write!(f, "`{name}`, declared at {place}, has no room: this process holds too many series already")
