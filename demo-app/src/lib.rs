@@ -1,0 +1,107 @@
+//! The demo service: listens, prints its URLs, serves until it is told to stop. What it answers is in `routes`.
+
+pub mod metrics;
+mod options;
+mod problem;
+mod routes;
+mod sessions;
+mod start_error;
+mod users;
+
+use std::future::{Future, poll_fn};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::task::Poll;
+
+use actix_web::dev::Server;
+use actix_web::rt::System;
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::{App, HttpServer, web};
+
+pub use crate::options::{HELP, Options, Start};
+pub use crate::start_error::StartError;
+
+use crate::sessions::Sessions;
+
+/// How long requests in flight may go on once the service is told to stop, in seconds.
+const STOP_TIMEOUT_S: u64 = 5;
+
+/// Listens where `options` say, prints the URLs on standard output and serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Where the service cannot start: the port is taken, the host is unknown, two metrics clash.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    monitor_runtime::register().map_err(StartError::Metrics)?;
+    let (listener, address) = listen(options)?;
+    System::new()
+        .block_on(async {
+            // Before the URLs are printed: whoever reads them may send a signal at once.
+            let stop = stop_signal()?;
+            let server = serve(listener, stop)?;
+            // Nobody may be reading, and that is no reason not to serve.
+            let _ = print_urls(&mut io::stdout().lock(), address);
+            server.await
+        })
+        .map_err(StartError::Serve)
+}
+
+/// Serves on `listener` until `stop` is ready: then no new connection, and what is in flight may finish.
+///
+/// The server runs while it is awaited; it needs an actix runtime.
+///
+/// # Errors
+/// What the listener or the threads of the server say.
+pub fn serve(
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Server> {
+    let sessions = web::Data::new(Sessions::default());
+    let app = move || {
+        App::new()
+            .app_data(sessions.clone())
+            .configure(routes::configure)
+    };
+    Ok(HttpServer::new(app)
+        .shutdown_signal(stop)
+        .shutdown_timeout(STOP_TIMEOUT_S)
+        .listen(listener)?
+        .run())
+}
+
+fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
+    TcpListener::bind((options.host.as_str(), options.port))
+        .and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        })
+        .map_err(|source| StartError::Listen {
+            host: options.host.clone(),
+            port: options.port,
+            source,
+        })
+}
+
+/// Ready at the first SIGINT or SIGTERM from now on.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(poll_fn(move |context| {
+        if interrupt.poll_recv(context).is_ready() || terminate.poll_recv(context).is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }))
+}
+
+fn print_urls(out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
+    writeln!(out, "demo-app listens on http://{address}")?;
+    for route in routes::ROUTES {
+        writeln!(
+            out,
+            "  {:<4} http://{address}{:<12} {}",
+            route.method, route.path, route.what
+        )?;
+    }
+    out.flush()
+}

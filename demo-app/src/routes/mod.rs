@@ -1,0 +1,59 @@
+//! What the service answers, and the list of it. Each handler is in the file of its subject.
+
+mod items;
+mod login;
+mod reports;
+
+use actix_web::web::{JsonConfig, ServiceConfig, to};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+
+use crate::problem::Problem;
+
+/// One line of the list that is printed at start and served at `/`.
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) what: &'static str,
+}
+
+pub(crate) const ROUTES: &[Route] = &[
+    route("GET", "/", "this list"),
+    route(
+        "POST",
+        "/login",
+        r#"{"user": "ada", "password": "lovelace"}; opens a session"#,
+    ),
+    route("POST", "/logout", "closes the session"),
+    route("GET", "/items", "what there is to buy"),
+    route("GET", "/items/1", "one item"),
+    route("POST", "/reports", "a stock report; takes a moment"),
+    route("GET", "/metrics", "the scrape"),
+];
+
+pub(crate) fn configure(app: &mut ServiceConfig) {
+    app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
+        .service(index)
+        .service(login::login)
+        .service(login::logout)
+        .service(items::list)
+        .service(items::one)
+        .service(reports::make)
+        .service(monitor_runtime::actix::scrape("/metrics"))
+        .default_service(to(async || Problem::NoSuchPage.error_response()));
+}
+
+#[get("/")]
+async fn index(request: HttpRequest) -> HttpResponse {
+    let host = request.connection_info().host().to_owned();
+    let lines = ROUTES.iter().map(|route| {
+        let Route { method, path, what } = route;
+        format!("{method:<4} http://{host}{path:<12} {what}\n")
+    });
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(lines.collect::<String>())
+}
+
+const fn route(method: &'static str, path: &'static str, what: &'static str) -> Route {
+    Route { method, path, what }
+}

@@ -1,0 +1,65 @@
+//! Why the program does not start: one line each, with the cure.
+
+use std::fmt;
+use std::io;
+
+/// Why the program does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An argument that is not understood.
+    Argument(lexopt::Error),
+    /// A port that is no port, and where it was given.
+    Port {
+        /// `--port` or `DEMO_PORT`.
+        given_by: &'static str,
+        /// What was written there.
+        value: String,
+    },
+    /// Two metrics clash.
+    Metrics(monitor_runtime::RegisterErrors),
+    /// The address cannot be listened on.
+    Listen {
+        /// The host asked for.
+        host: String,
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server stopped by itself.
+    Serve(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Argument(error) => write!(f, "{error}; see --help"),
+            StartError::Port { given_by, value } => write!(
+                f,
+                "{given_by} is `{value}`, which is no port; give a number from 0 to 65535 (0 takes a free one)"
+            ),
+            StartError::Metrics(errors) => errors.fmt(f),
+            StartError::Listen { host, port, source } => match source.kind() {
+                io::ErrorKind::AddrInUse => write!(
+                    f,
+                    "port {port} on {host} is taken; stop what listens there, or choose another with --port or DEMO_PORT (0 takes a free one)"
+                ),
+                _ => write!(f, "cannot listen on {host}, port {port}: {source}"),
+            },
+            StartError::Serve(error) => write!(f, "the server stopped: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Argument(error) => Some(error),
+            StartError::Port { .. } => None,
+            StartError::Metrics(errors) => Some(errors),
+            StartError::Listen { source, .. } => Some(source),
+            StartError::Serve(error) => Some(error),
+        }
+    }
+}

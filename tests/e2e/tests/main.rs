@@ -1,0 +1,7 @@
+//! The demo as its users meet it: a program, a socket, a page, a Prometheus that scrapes it.
+
+mod page;
+mod program;
+mod prometheus;
+mod service;
+mod support;
