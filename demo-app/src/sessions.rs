@@ -78,8 +78,8 @@ mod tests {
         let sessions = Sessions::default();
         let open = || sessions.open().expect("random bytes");
         let (first, _second) = (open(), open());
-        monitor_runtime::assert_delta!(SESSIONS_OPEN, -1, sessions.close(&first));
-        monitor_runtime::assert_delta!(SESSIONS_OPEN, 0, sessions.close(&first));
-        monitor_runtime::assert_delta!(SESSIONS_OPEN, 1, open());
+        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, -1, sessions.close(&first));
+        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, 0, sessions.close(&first));
+        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, 1, open());
     }
 }

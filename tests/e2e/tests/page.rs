@@ -177,6 +177,7 @@ fn collectors_of_the_users_own_stand_on_the_same_page() {
     let client = Client::of(&format!("http://{address}"));
     let form = r#"{"user": "ada", "password": "lovelace"}"#;
     assert_eq!(client.post_json("/login", form).status, 200);
+    assert_eq!(client.post("/reports").status, 200);
     for accept in [TEXT, OPENMETRICS] {
         let page = client.get_accepting("/metrics", accept).body;
         let samples = Samples::of(&page);
