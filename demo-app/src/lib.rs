@@ -51,21 +51,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 ///
 /// # Errors
 /// What the listener or the threads of the server say.
-pub fn serve(
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<Server> {
+pub fn serve(listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
     let sessions = web::Data::new(Sessions::default());
-    let app = move || {
-        App::new()
-            .app_data(sessions.clone())
-            .configure(routes::configure)
-    };
-    Ok(HttpServer::new(app)
-        .shutdown_signal(stop)
-        .shutdown_timeout(STOP_TIMEOUT_S)
-        .listen(listener)?
-        .run())
+    let app = move || App::new().app_data(sessions.clone()).configure(routes::configure);
+    Ok(HttpServer::new(app).shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
 }
 
 fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -74,11 +63,7 @@ fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
             let address = listener.local_addr()?;
             Ok((listener, address))
         })
-        .map_err(|source| StartError::Listen {
-            host: options.host.clone(),
-            port: options.port,
-            source,
-        })
+        .map_err(|source| StartError::Listen { host: options.host.clone(), port: options.port, source })
 }
 
 /// Ready at the first SIGINT or SIGTERM from now on.
@@ -97,11 +82,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
 fn print_urls(out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
     writeln!(out, "demo-app listens on http://{address}")?;
     for route in routes::ROUTES {
-        writeln!(
-            out,
-            "  {:<4} http://{address}{:<12} {}",
-            route.method, route.path, route.what
-        )?;
+        writeln!(out, "  {:<4} http://{address}{:<12} {}", route.method, route.path, route.what)?;
     }
     out.flush()
 }

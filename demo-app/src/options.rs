@@ -79,10 +79,7 @@ fn parse_port(given_by: &'static str, value: &OsStr) -> Result<u16, StartError> 
     value
         .to_str()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| StartError::Port {
-            given_by,
-            value: value.to_string_lossy().into_owned(),
-        })
+        .ok_or_else(|| StartError::Port { given_by, value: value.to_string_lossy().into_owned() })
 }
 
 #[cfg(test)]
@@ -94,8 +91,7 @@ mod tests {
             let (_, value) = environment.iter().find(|(set, _)| *set == name)?;
             Some(OsString::from(value))
         };
-        Options::read(arguments.iter().map(OsString::from), environment)
-            .map_err(|error| error.to_string())
+        Options::read(arguments.iter().map(OsString::from), environment).map_err(|error| error.to_string())
     }
 
     fn serve(host: &str, port: u16) -> Result<Start, String> {
@@ -123,10 +119,7 @@ mod tests {
             assert!(error.starts_with(place), "{error}");
         }
         // What is not used is not judged.
-        assert_eq!(
-            read(&["--port", "1"], &[("DEMO_PORT", "http")]),
-            serve("127.0.0.1", 1)
-        );
+        assert_eq!(read(&["--port", "1"], &[("DEMO_PORT", "http")]), serve("127.0.0.1", 1));
     }
 
     #[test]

@@ -48,13 +48,11 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
-        HttpResponse::build(status)
-            .content_type("application/problem+json")
-            .json(Body {
-                status: status.as_u16(),
-                title: status.canonical_reason().unwrap_or_default(),
-                detail: self.to_string(),
-            })
+        HttpResponse::build(status).content_type("application/problem+json").json(Body {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or_default(),
+            detail: self.to_string(),
+        })
     }
 }
 

@@ -32,18 +32,9 @@ pub(crate) async fn list() -> Json<[Item; 5]> {
 pub(crate) async fn one(id: Path<String>) -> Result<Json<Item>, Problem> {
     let id = id.into_inner();
     let wanted = id.parse();
-    ITEMS
-        .into_iter()
-        .find(|item| wanted == Ok(item.id))
-        .map(Json)
-        .ok_or(Problem::UnknownItem(id))
+    ITEMS.into_iter().find(|item| wanted == Ok(item.id)).map(Json).ok_or(Problem::UnknownItem(id))
 }
 
 const fn item(id: u32, name: &'static str, price_cents: u32, in_stock: u32) -> Item {
-    Item {
-        id,
-        name,
-        price_cents,
-        in_stock,
-    }
+    Item { id, name, price_cents, in_stock }
 }

@@ -26,22 +26,14 @@ struct Welcome {
 
 #[post("/login")]
 #[instrument(counter = USER_SESSIONS, auth_method = "password")]
-pub(crate) async fn login(
-    form: Json<Login>,
-    sessions: Data<Sessions>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn login(form: Json<Login>, sessions: Data<Sessions>) -> Result<HttpResponse, Problem> {
     let user = users::check(&form.user, &form.password).ok_or(Problem::WrongPassword)?;
     let token = sessions.open().map_err(Problem::NoToken)?;
-    Ok(HttpResponse::Ok()
-        .cookie(cookie(token))
-        .json(Welcome { user }))
+    Ok(HttpResponse::Ok().cookie(cookie(token)).json(Welcome { user }))
 }
 
 #[post("/logout")]
-pub(crate) async fn logout(
-    request: HttpRequest,
-    sessions: Data<Sessions>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn logout(request: HttpRequest, sessions: Data<Sessions>) -> Result<HttpResponse, Problem> {
     let token = request.cookie(COOKIE).ok_or(Problem::NoSession)?;
     if !sessions.close(token.value()) {
         return Err(Problem::NoSession);
@@ -53,9 +45,5 @@ pub(crate) async fn logout(
 
 /// Not `Secure`: the demo speaks plain HTTP on loopback.
 fn cookie(token: String) -> Cookie<'static> {
-    Cookie::build(COOKIE, token)
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .finish()
+    Cookie::build(COOKIE, token).path("/").http_only(true).same_site(SameSite::Lax).finish()
 }

@@ -18,11 +18,7 @@ pub(crate) struct Route {
 
 pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/", "this list"),
-    route(
-        "POST",
-        "/login",
-        r#"{"user": "ada", "password": "lovelace"}; opens a session"#,
-    ),
+    route("POST", "/login", r#"{"user": "ada", "password": "lovelace"}; opens a session"#),
     route("POST", "/logout", "closes the session"),
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
@@ -49,9 +45,7 @@ async fn index(request: HttpRequest) -> HttpResponse {
         let Route { method, path, what } = route;
         format!("{method:<4} http://{host}{path:<12} {what}\n")
     });
-    HttpResponse::Ok()
-        .content_type("text/plain; charset=utf-8")
-        .body(lines.collect::<String>())
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
 }
 
 const fn route(method: &'static str, path: &'static str, what: &'static str) -> Route {

@@ -34,10 +34,7 @@ fn stock_report() -> Report {
     let mut months: Vec<u64> = (0..MONTHS).map(|_| sales_of_a_month(&mut chance)).collect();
     months.sort_unstable();
     Report {
-        stock_cents: ITEMS
-            .iter()
-            .map(|item| u64::from(item.price_cents) * u64::from(item.in_stock))
-            .sum(),
+        stock_cents: ITEMS.iter().map(|item| u64::from(item.price_cents) * u64::from(item.in_stock)).sum(),
         sales_cents_low: months[MONTHS / 20],
         sales_cents_median: months[MONTHS / 2],
         sales_cents_high: months[MONTHS - MONTHS / 20],
@@ -57,10 +54,7 @@ struct Chance(u64);
 
 impl Chance {
     fn one_in_four(&mut self) -> bool {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 62 == 0
     }
 }

@@ -7,9 +7,7 @@ use std::thread;
 use actix_web::rt::System;
 use monitor_runtime::prometheus::{IntCounterVec, register_int_counter_vec};
 
-use crate::support::{
-    Client, Demo, OPENMETRICS, Samples, TEXT, parse_both, promtool_check_metrics,
-};
+use crate::support::{Client, Demo, OPENMETRICS, Samples, TEXT, parse_both, promtool_check_metrics};
 
 const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -37,10 +35,7 @@ fn what_is_declared_is_on_the_page_before_its_first_use() {
         "sessions_open 0",
         "reports_running 0",
     ] {
-        assert!(
-            page.lines().any(|found| found == line),
-            "`{line}` is not in:\n{page}"
-        );
+        assert!(page.lines().any(|found| found == line), "`{line}` is not in:\n{page}");
     }
 }
 
@@ -57,28 +52,18 @@ fn the_accept_header_chooses_the_format() {
     let demo = used_demo();
     for accept in [TEXT, "text/plain", "*/*"] {
         let answer = demo.client.get_accepting("/metrics", accept);
-        assert_eq!(
-            (answer.status, answer.content_type.as_str()),
-            (200, TEXT_TYPE),
-            "{accept}"
-        );
+        assert_eq!((answer.status, answer.content_type.as_str()), (200, TEXT_TYPE), "{accept}");
         assert!(!answer.body.contains("# EOF"), "{accept}");
     }
     // What Prometheus 2.42 sends, and its reverse.
     let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     let reverse = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4";
-    for (accept, content_type) in [
-        (OPENMETRICS, OPENMETRICS_TYPE),
-        (prometheus, OPENMETRICS_TYPE),
-        (reverse, TEXT_TYPE),
-    ] {
+    for (accept, content_type) in
+        [(OPENMETRICS, OPENMETRICS_TYPE), (prometheus, OPENMETRICS_TYPE), (reverse, TEXT_TYPE)]
+    {
         let answer = demo.client.get_accepting("/metrics", accept);
-        assert_eq!(
-            (answer.status, answer.content_type.as_str()),
-            (200, content_type),
-            "{accept}"
-        );
+        assert_eq!((answer.status, answer.content_type.as_str()), (200, content_type), "{accept}");
         let ends = answer.body.ends_with("\n# EOF\n");
         assert_eq!(ends, content_type == OPENMETRICS_TYPE, "{accept}");
     }
@@ -98,11 +83,7 @@ fn an_accept_header_that_makes_no_sense_gets_the_text_format() {
         "application/openmetrics-text;version=99.0.0",
     ] {
         let answer = demo.client.get_accepting("/metrics", accept);
-        assert_eq!(
-            (answer.status, answer.content_type.as_str()),
-            (200, TEXT_TYPE),
-            "{accept:?}"
-        );
+        assert_eq!((answer.status, answer.content_type.as_str()), (200, TEXT_TYPE), "{accept:?}");
         assert_eq!(
             Samples::of(&answer.body).value(r#"user_sessions_total{auth_method="password"}"#),
             1.0,
@@ -131,16 +112,11 @@ fn both_parsers_of_python_agree_sample_by_sample() {
     let page = |accept: &str| {
         let page = demo.client.get_accepting("/metrics", accept).body;
         // The process goes on between two scrapes: its own collector may differ.
-        let line_of_ours =
-            |line: &&str| !line.contains(" process_") && !line.starts_with("process_");
-        page.lines()
-            .filter(line_of_ours)
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
+        let line_of_ours = |line: &&str| !line.contains(" process_") && !line.starts_with("process_");
+        page.lines().filter(line_of_ours).map(|line| format!("{line}\n")).collect::<String>()
     };
     let (text, openmetrics) = (page(TEXT), page(OPENMETRICS));
-    parse_both(&text, &openmetrics)
-        .unwrap_or_else(|error| panic!("{error}\n{text}\n{openmetrics}"));
+    parse_both(&text, &openmetrics).unwrap_or_else(|error| panic!("{error}\n{text}\n{openmetrics}"));
 
     // One sample more in one of them is seen.
     let more = text.replace("sessions_open 1\n", "sessions_open 2\n");
@@ -150,12 +126,8 @@ fn both_parsers_of_python_agree_sample_by_sample() {
 
 #[test]
 fn collectors_of_the_users_own_stand_on_the_same_page() {
-    let own: IntCounterVec = register_int_counter_vec!(
-        "own_jobs_total",
-        "Jobs of the user's own counter",
-        &["kind"]
-    )
-    .expect("a free name");
+    let own: IntCounterVec =
+        register_int_counter_vec!("own_jobs_total", "Jobs of the user's own counter", &["kind"]).expect("a free name");
     own.with_label_values(&["night"]).inc_by(3);
 
     // The service in this process, on the default registry, where the counter above is.
@@ -182,23 +154,13 @@ fn collectors_of_the_users_own_stand_on_the_same_page() {
         let page = client.get_accepting("/metrics", accept).body;
         let samples = Samples::of(&page);
         assert_eq!(samples.value(r#"own_jobs_total{kind="night"}"#), 3.0);
-        assert_eq!(
-            samples.value(r#"user_sessions_total{auth_method="password"}"#),
-            1.0
-        );
+        assert_eq!(samples.value(r#"user_sessions_total{auth_method="password"}"#), 1.0);
         assert!(samples.value("process_open_fds") > 0.0);
     }
     // And the ecosystem's own way to gather sees ours.
     let families = monitor_runtime::prometheus::gather();
-    for name in [
-        "own_jobs_total",
-        "user_sessions_total",
-        "report_latency_seconds",
-    ] {
-        assert!(
-            families.iter().any(|family| family.name() == name),
-            "{name}"
-        );
+    for name in ["own_jobs_total", "user_sessions_total", "report_latency_seconds"] {
+        assert!(families.iter().any(|family| family.name() == name), "{name}");
     }
     drop(stop);
     server.join().expect("no panic").expect("a clean end");

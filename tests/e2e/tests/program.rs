@@ -40,16 +40,10 @@ fn a_wrong_argument_is_one_line_too() {
         "demo-app: --port is `eighty`, which is no port; \
          give a number from 0 to 65535 (0 takes a free one)\n"
     );
-    assert_eq!(
-        refusal(&["--prot=1"]),
-        "demo-app: invalid option '--prot'; see --help\n"
-    );
+    assert_eq!(refusal(&["--prot=1"]), "demo-app: invalid option '--prot'; see --help\n");
     // An address for documentation, which no machine has.
     let error = refusal(&["--host", "192.0.2.1", "--port", "0"]);
-    assert!(
-        error.starts_with("demo-app: cannot listen on 192.0.2.1, port 0: "),
-        "{error}"
-    );
+    assert!(error.starts_with("demo-app: cannot listen on 192.0.2.1, port 0: "), "{error}");
 }
 
 #[test]
@@ -82,10 +76,7 @@ fn it_stops_on_either_signal_and_prints_its_urls_before() {
         assert_eq!(status.code(), Some(0), "{signal}: {complaint}");
         assert_eq!(complaint, "", "{signal}");
         for path in ["/login", "/logout", "/items", "/reports", "/metrics"] {
-            assert!(
-                printed.contains(&format!(" {url}{path} ")),
-                "{path} is not in: {printed}"
-            );
+            assert!(printed.contains(&format!(" {url}{path} ")), "{path} is not in: {printed}");
         }
     }
 }

@@ -11,17 +11,10 @@ fn prometheus_shows_what_the_client_did_in_both_formats() {
 
     let mut cookies = Vec::new();
     for _ in 0..7 {
-        cookies.push(
-            demo.login("ada", "lovelace")
-                .cookie
-                .expect("a session cookie"),
-        );
+        cookies.push(demo.login("ada", "lovelace").cookie.expect("a session cookie"));
         assert_eq!(demo.login("ada", "wrong").status, 401);
     }
-    assert_eq!(
-        demo.client.post_with_cookie("/logout", &cookies[0]).status,
-        204
-    );
+    assert_eq!(demo.client.post_with_cookie("/logout", &cookies[0]).status, 204);
     for _ in 0..3 {
         assert_eq!(demo.client.post("/reports").status, 200);
     }
@@ -30,14 +23,8 @@ fn prometheus_shows_what_the_client_did_in_both_formats() {
     prometheus.shows("sessions_open", 6.0);
     prometheus.shows("reports_running", 0.0);
     prometheus.shows(r#"report_latency_seconds_count{report="stock"}"#, 3.0);
-    prometheus.shows(
-        r#"report_latency_seconds_bucket{report="stock",le="+Inf"}"#,
-        3.0,
-    );
-    prometheus.shows(
-        r#"report_latency_seconds_sum{report="stock"} > bool 0"#,
-        1.0,
-    );
+    prometheus.shows(r#"report_latency_seconds_bucket{report="stock",le="+Inf"}"#, 3.0);
+    prometheus.shows(r#"report_latency_seconds_sum{report="stock"} > bool 0"#, 1.0);
     prometheus.shows("process_open_fds > bool 0", 1.0);
     prometheus.shows("up", 1.0);
 

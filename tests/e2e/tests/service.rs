@@ -29,11 +29,7 @@ fn a_login_is_one_session_and_a_logout_ends_it() {
 
     let answer = demo.client.post_with_cookie("/logout", &cookie);
     assert_eq!(answer.status, 204, "{answer:?}");
-    assert_eq!(
-        answer.cookie.as_deref(),
-        Some("session="),
-        "the cookie should go"
-    );
+    assert_eq!(answer.cookie.as_deref(), Some("session="), "the cookie should go");
     let samples = demo.samples();
     assert_eq!(samples.value(SESSIONS), 1.0);
     assert_eq!(samples.value("sessions_open"), 0.0);
@@ -47,11 +43,7 @@ fn a_login_is_one_session_and_a_logout_ends_it() {
 #[test]
 fn two_logins_have_two_tokens() {
     let demo = Demo::start();
-    let token = || {
-        demo.login("grace", "hopper")
-            .cookie
-            .expect("a session cookie")
-    };
+    let token = || demo.login("grace", "hopper").cookie.expect("a session cookie");
     assert_ne!(token(), token());
     assert_eq!(demo.samples().value(SESSIONS), 2.0);
 }
@@ -59,13 +51,7 @@ fn two_logins_have_two_tokens() {
 #[test]
 fn a_login_that_fails_is_no_session() {
     let demo = Demo::start();
-    for (user, password) in [
-        ("ada", "byron"),
-        ("ada", ""),
-        ("ada", "hopper"),
-        ("charles", "lovelace"),
-        ("", ""),
-    ] {
+    for (user, password) in [("ada", "byron"), ("ada", ""), ("ada", "hopper"), ("charles", "lovelace"), ("", "")] {
         let answer = demo.login(user, password);
         assert_problem(&answer, 401, "wrong user or password");
         assert_eq!(answer.cookie, None);
@@ -85,9 +71,7 @@ fn a_logout_without_a_session_is_refused() {
     let demo = Demo::start();
     let refused = "no session is open; log in first";
     assert_problem(&demo.client.post("/logout"), 401, refused);
-    let foreign = demo
-        .client
-        .post_with_cookie("/logout", "session=0123456789abcdef");
+    let foreign = demo.client.post_with_cookie("/logout", "session=0123456789abcdef");
     assert_problem(&foreign, 401, refused);
 }
 
@@ -114,16 +98,10 @@ fn a_report_is_timed_once() {
     let demo = Demo::start();
     let report = demo.client.post("/reports");
     assert_eq!(report.status, 200, "{report:?}");
-    assert!(
-        report.json()["stock_cents"].as_u64() > Some(0),
-        "{report:?}"
-    );
+    assert!(report.json()["stock_cents"].as_u64() > Some(0), "{report:?}");
     let samples = demo.samples();
     assert_eq!(samples.value(REPORTS), 1.0);
-    assert_eq!(
-        samples.value(r#"report_latency_seconds_bucket{report="stock",le="+Inf"}"#),
-        1.0
-    );
+    assert_eq!(samples.value(r#"report_latency_seconds_bucket{report="stock",le="+Inf"}"#), 1.0);
     let seconds = samples.value(r#"report_latency_seconds_sum{report="stock"}"#);
     assert!(seconds > 0.0, "real work takes time, not {seconds} s");
     assert_eq!(samples.value("reports_running"), 0.0);
@@ -135,13 +113,8 @@ fn the_list_at_the_root_names_what_answers() {
     let list = demo.client.get("/").body;
     for line in list.lines() {
         let mut words = line.split_whitespace();
-        let (method, url) = (
-            words.next().expect("a method"),
-            words.next().expect("a URL"),
-        );
-        let path = url
-            .strip_prefix(demo.url.as_str())
-            .expect("a URL of this server");
+        let (method, url) = (words.next().expect("a method"), words.next().expect("a URL"));
+        let path = url.strip_prefix(demo.url.as_str()).expect("a URL of this server");
         let answer = match method {
             "GET" => demo.client.get(path),
             "POST" => demo.client.post(path),

@@ -33,10 +33,7 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .build()
             .new_agent();
-        Client {
-            agent,
-            url: url.to_owned(),
-        }
+        Client { agent, url: url.to_owned() }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -95,7 +92,6 @@ impl Answer {
 
     /// The body as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body)
-            .unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 }

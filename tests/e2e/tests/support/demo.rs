@@ -27,10 +27,7 @@ impl Demo {
 
     /// As `start`, with a command that asks for port 0 in its own way.
     pub(crate) fn start_by(command: &mut Command) -> Demo {
-        let spawned = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut process = Process(spawned.expect("the demo should start"));
         let output = process.0.stdout.take().expect("a piped output");
         let mut output = BufReader::new(output);
@@ -44,12 +41,7 @@ impl Demo {
             }
             panic!("the demo printed no URL but {line:?}, and on its standard error {error:?}");
         };
-        Demo {
-            client: Client::of(url),
-            url: url.to_owned(),
-            process,
-            output,
-        }
+        Demo { client: Client::of(url), url: url.to_owned(), process, output }
     }
 
     pub(crate) fn login(&self, user: &str, password: &str) -> Answer {
@@ -67,9 +59,7 @@ impl Demo {
     pub(crate) fn stop_by(mut self, signal: &str) -> (ExitStatus, String, String) {
         let id = self.process.0.id().to_string();
         // The shell's own `kill`: a bare machine may have no other.
-        let sent = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", signal, &id])
-            .status();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &id]).status();
         assert!(sent.expect("a shell").success(), "{signal} was not sent");
         let status = self.process.ended();
         let (mut printed, mut complaint) = (String::new(), String::new());

@@ -43,10 +43,7 @@ impl Prometheus {
             let log = directory.path().join(format!("log-{start}"));
             let spawned = Command::new("prometheus")
                 .arg(format!("--config.file={}", config.display()))
-                .arg(format!(
-                    "--storage.tsdb.path={}",
-                    directory.path().join("data").display()
-                ))
+                .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
                 .arg(format!("--web.listen-address={address}"))
                 .stdout(Stdio::null())
                 .stderr(File::create(&log).expect("a log"))
@@ -62,17 +59,10 @@ impl Prometheus {
                 Err(error) => Err(error.to_string()),
             });
             if ready {
-                return Prometheus {
-                    client,
-                    _process: process,
-                    _directory: directory,
-                };
+                return Prometheus { client, _process: process, _directory: directory };
             }
             let log = fs::read_to_string(&log).expect("the log");
-            assert!(
-                log.contains("address already in use"),
-                "Prometheus ended: {log}"
-            );
+            assert!(log.contains("address already in use"), "Prometheus ended: {log}");
         }
         panic!("{STARTS} free ports were taken before Prometheus could listen on them");
     }
@@ -94,19 +84,10 @@ impl Prometheus {
 
     /// Asks until both jobs show this value.
     pub(crate) fn shows(&self, expression: &str, value: f64) {
-        let wanted = [
-            ("openmetrics".to_owned(), value),
-            ("text".to_owned(), value),
-        ];
+        let wanted = [("openmetrics".to_owned(), value), ("text".to_owned(), value)];
         eventually(|| {
             let values = self.query(expression)?;
-            if values == wanted {
-                Ok(())
-            } else {
-                Err(format!(
-                    "{expression} is {values:?}, not {value} in both jobs"
-                ))
-            }
+            if values == wanted { Ok(()) } else { Err(format!("{expression} is {values:?}, not {value} in both jobs")) }
         });
     }
 
@@ -144,9 +125,7 @@ pub(crate) fn promtool_check_metrics(page: &str) -> (bool, String) {
         .spawn();
     let mut process = Process(found("promtool", spawned));
     let mut stdin = process.0.stdin.take().expect("a piped input");
-    stdin
-        .write_all(page.as_bytes())
-        .expect("promtool should read the page");
+    stdin.write_all(page.as_bytes()).expect("promtool should read the page");
     drop(stdin);
     let mut complaints = String::new();
     let mut stdout = process.0.stdout.take().expect("a piped output");

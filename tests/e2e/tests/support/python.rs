@@ -22,26 +22,19 @@ pub(crate) fn parse_both(text: &str, openmetrics: &str) -> Result<String, String
     let module = run(&["-c", "import prometheus_client"].map(Path::new));
     assert!(
         module.status.success(),
-        "`{}` has no module prometheus_client; `bash tests/run` installs it, or name a Python that has it in E2E_PYTHON",
+        "`{}` has no module prometheus_client; `bash tests/run` installs it, or name a Python that has it in MONITOR_PYTHON",
         python.display()
     );
-    let pages = [
-        write("page.txt", text),
-        write("page.openmetrics", openmetrics),
-    ];
+    let pages = [write("page.txt", text), write("page.openmetrics", openmetrics)];
     let output = run(&[Path::new(SCRIPT), &pages[0], &pages[1]]);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        Ok(printed)
-    } else {
-        Err(printed + &String::from_utf8_lossy(&output.stderr))
-    }
+    if output.status.success() { Ok(printed) } else { Err(printed + &String::from_utf8_lossy(&output.stderr)) }
 }
 
-/// The one that is named in E2E_PYTHON, else the one that `tests/run` made, else the machine's.
+/// The one that is named in MONITOR_PYTHON, else the one that `tests/run` made, else the machine's.
 fn python() -> PathBuf {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python/bin/python");
-    match std::env::var_os("E2E_PYTHON") {
+    match std::env::var_os("MONITOR_PYTHON") {
         Some(named) => PathBuf::from(named),
         None if made.exists() => made,
         None => PathBuf::from("python3"),
