@@ -29,6 +29,9 @@ impl fmt::Display for Problem {
             Problem::NoSession => write!(f, "no session is open; log in first"),
             Problem::UnknownItem(id) => write!(f, "there is no item `{id}`; GET /items lists them"),
             Problem::NoSuchPage => write!(f, "there is nothing here; GET / lists what there is"),
+            Problem::Json(JsonPayloadError::ContentType) => {
+                write!(f, "send JSON, with `Content-Type: application/json`")
+            }
             Problem::Json(error) => error.fmt(f),
             Problem::NoToken(error) => write!(f, "no random bytes for a session token: {error}"),
             Problem::Report(error) => write!(f, "the report was not finished: {error}"),
@@ -41,6 +44,7 @@ impl ResponseError for Problem {
         match self {
             Problem::WrongPassword | Problem::NoSession => StatusCode::UNAUTHORIZED,
             Problem::UnknownItem(_) | Problem::NoSuchPage => StatusCode::NOT_FOUND,
+            Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::Json(error) => error.status_code(),
             Problem::NoToken(_) | Problem::Report(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -61,6 +61,7 @@ fn a_login_that_fails_is_no_session() {
         assert_eq!(answer.status, 400, "{json}: {answer:?}");
         assert_eq!(answer.content_type, "application/problem+json");
     }
+    assert_problem(&demo.client.post("/login"), 415, "send JSON, with `Content-Type: application/json`");
     let samples = demo.samples();
     assert_eq!(samples.count(SESSIONS), 0.0);
     assert_eq!(samples.value("sessions_open"), 0.0);
