@@ -23,32 +23,48 @@ impl<L: LabelSet> Histogram<L> {
     }
 }
 
-impl<L: NoLabels> Histogram<L> {
+// The bound stands on each method, so that rustc explains it in the words of `NoLabels`.
+impl<L: LabelSet> Histogram<L> {
     /// Records one value, in the family's unit.
     #[inline]
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: f64)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).observe(value);
     }
 
     /// Records a duration, in seconds.
     #[inline]
-    pub fn observe_duration(&self, duration: Duration) {
+    pub fn observe_duration(&self, duration: Duration)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).observe_duration(duration);
     }
 
     /// Records, in seconds, how long the answer lives.
     #[inline]
-    pub fn start_timer(&self) -> Timer {
+    pub fn start_timer(&self) -> Timer
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).start_timer()
     }
 
     /// How many values have been recorded, by all threads.
-    pub fn count(&self) -> u64 {
+    pub fn count(&self) -> u64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).count()
     }
 
     /// The sum of all values recorded.
-    pub fn sum(&self) -> f64 {
+    pub fn sum(&self) -> f64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).sum()
     }
 }
