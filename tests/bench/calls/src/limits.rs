@@ -17,9 +17,9 @@ struct Slot {
     buckets: [AtomicU64; 15],
     sum: AtomicU64,
 }
-static SLOTS: [Slot; 16] = [const {
-    Slot { count: AtomicU64::new(0), buckets: [const { AtomicU64::new(0) }; 15], sum: AtomicU64::new(0) }
-}; 16];
+static SLOTS: [Slot; 16] =
+    [const { Slot { count: AtomicU64::new(0), buckets: [const { AtomicU64::new(0) }; 15], sum: AtomicU64::new(0) } };
+        16];
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 thread_local!(static SLOT: Cell<usize> = const { Cell::new(usize::MAX) });
 

@@ -30,18 +30,45 @@ fn drained(exporter: &metrics_exporter_prometheus::PrometheusHandle) -> Suite {
 fn counted(exporter: &metrics_exporter_prometheus::PrometheusHandle) {
     let mut s = drained(exporter);
     case!(s, "`work`, bare (baseline)", |x| work(x));
-    case!(s, "LIMIT one shared atomic", |x| { limits::shared_add(); work(x) });
-    case!(s, "LIMIT a slot per thread, plain load and store", |x| { limits::slot_add(); work(x) });
+    case!(s, "LIMIT one shared atomic", |x| {
+        limits::shared_add();
+        work(x)
+    });
+    case!(s, "LIMIT a slot per thread, plain load and store", |x| {
+        limits::slot_add();
+        work(x)
+    });
     case!(s, "**ours** `#[instrument(counter = ..)]`", |x| ours::counted(x));
     case!(s, "**ours** `#[instrument(counter = ..)]` -> Result", |x| ours::counted_result(x));
     case!(s, "**ours** `#[instrument(counter = .., on = \"any\")]`", |x| ours::counted_any(x));
-    case!(s, "**ours** a kept handle, `inc()`", |x| { ours::by_hand(); work(x) });
-    case!(s, "**ours** `SESSIONS.with(..).inc()`", |x| { ours::by_hand_looked_up(); work(x) });
-    case!(s, "prometheus, child kept by hand", |x| { peers::prometheus_kept(); work(x) });
-    case!(s, "prometheus with_label_values", |x| { peers::prometheus_looked_up(); work(x) });
-    case!(s, "prometheus-client Family", |x| { peers::prometheus_client(); work(x) });
-    case!(s, "metrics counter!() with exporter", |x| { peers::metrics_counter(); work(x) });
-    case!(s, "measured CounterVec, enum label", |x| { peers::measured_counter(); work(x) });
+    case!(s, "**ours** a kept handle, `inc()`", |x| {
+        ours::by_hand();
+        work(x)
+    });
+    case!(s, "**ours** `SESSIONS.with(..).inc()`", |x| {
+        ours::by_hand_looked_up();
+        work(x)
+    });
+    case!(s, "prometheus, child kept by hand", |x| {
+        peers::prometheus_kept();
+        work(x)
+    });
+    case!(s, "prometheus with_label_values", |x| {
+        peers::prometheus_looked_up();
+        work(x)
+    });
+    case!(s, "prometheus-client Family", |x| {
+        peers::prometheus_client();
+        work(x)
+    });
+    case!(s, "metrics counter!() with exporter", |x| {
+        peers::metrics_counter();
+        work(x)
+    });
+    case!(s, "measured CounterVec, enum label", |x| {
+        peers::measured_counter();
+        work(x)
+    });
     case!(s, "autometrics (counter, histogram)", |x| peers::autometrics(x));
     case!(s, "tracing #[instrument(skip_all)], a registry", |x| peers::tracing(x));
     case!(s, "fastrace #[trace], no local parent", |x| peers::fastrace(x));
@@ -59,20 +86,60 @@ fn counted(exporter: &metrics_exporter_prometheus::PrometheusHandle) {
 fn timed(exporter: &metrics_exporter_prometheus::PrometheusHandle) {
     let mut s = drained(exporter);
     case!(s, "`work`, bare (baseline)", |x| work(x));
-    case!(s, "std Instant pair alone", |x| { let t = Instant::now(); let r = work(x); black_box(t.elapsed()); r });
-    case!(s, "LIMIT TSC pair alone", |x| { let t = limits::tsc(); let r = work(x); black_box(limits::tsc().wrapping_sub(t)); r });
-    case!(s, "LIMIT TSC pair, a slot per thread", |x| { let t = limits::tsc(); let r = work(x); limits::slot_observe(limits::tsc().wrapping_sub(t)); r });
+    case!(s, "std Instant pair alone", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        black_box(t.elapsed());
+        r
+    });
+    case!(s, "LIMIT TSC pair alone", |x| {
+        let t = limits::tsc();
+        let r = work(x);
+        black_box(limits::tsc().wrapping_sub(t));
+        r
+    });
+    case!(s, "LIMIT TSC pair, a slot per thread", |x| {
+        let t = limits::tsc();
+        let r = work(x);
+        limits::slot_observe(limits::tsc().wrapping_sub(t));
+        r
+    });
     case!(s, "**ours** `#[instrument(counter, histogram)]`", |x| ours::both(x));
     case!(s, "**ours** `#[instrument(counter, histogram, on = \"any\")]`", |x| ours::both_any(x));
     case!(s, "**ours** `#[instrument(counter, histogram)]` -> Result", |x| ours::both_result(x));
     case!(s, "**ours** `#[track_latency]`", |x| ours::tracked(x));
     case!(s, "**ours** `timer!`", |x| ours::timed_scope(x));
     case!(s, "**ours** a kept handle, `start_timer()`", |x| ours::timed_by_hand(x));
-    case!(s, "prometheus, child kept by hand", |x| { let t = Instant::now(); let r = work(x); peers::prometheus_observe(t.elapsed()); r });
-    case!(s, "prometheus with_label_values", |x| { let t = Instant::now(); let r = work(x); peers::prometheus_observe_looked_up(t.elapsed()); r });
-    case!(s, "prometheus-client Family", |x| { let t = Instant::now(); let r = work(x); peers::prometheus_client_observe(t.elapsed()); r });
-    case!(s, "metrics histogram!() with exporter, without its drain", |x| { let t = Instant::now(); let r = work(x); peers::metrics_observe(t.elapsed()); r });
-    case!(s, "measured HistogramVec, enum label", |x| { let t = Instant::now(); let r = work(x); peers::measured_observe(t.elapsed()); r });
+    case!(s, "prometheus, child kept by hand", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        peers::prometheus_observe(t.elapsed());
+        r
+    });
+    case!(s, "prometheus with_label_values", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        peers::prometheus_observe_looked_up(t.elapsed());
+        r
+    });
+    case!(s, "prometheus-client Family", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        peers::prometheus_client_observe(t.elapsed());
+        r
+    });
+    case!(s, "metrics histogram!() with exporter, without its drain", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        peers::metrics_observe(t.elapsed());
+        r
+    });
+    case!(s, "measured HistogramVec, enum label", |x| {
+        let t = Instant::now();
+        let r = work(x);
+        peers::measured_observe(t.elapsed());
+        r
+    });
     case!(s, "autometrics (counter, histogram)", |x| peers::autometrics(x));
     s.run("B. A timed call, literal label: clock and 14 buckets");
 }
@@ -85,7 +152,12 @@ fn contention() {
     let cases: Vec<(&str, Shared)> = vec![
         ("LIMIT counter, one shared atomic", Box::new(|_| limits::shared_add())),
         ("LIMIT counter, a slot per thread", Box::new(|_| limits::slot_add())),
-        ("**ours** `#[instrument(counter = ..)]`", Box::new(|x| { black_box(ours::counted(x)); })),
+        (
+            "**ours** `#[instrument(counter = ..)]`",
+            Box::new(|x| {
+                black_box(ours::counted(x));
+            }),
+        ),
         ("**ours** counter, kept handle", Box::new(|_| ours::by_hand())),
         ("**ours** counter, `SESSIONS.with(..).inc()`", Box::new(|_| ours::by_hand_looked_up())),
         ("prometheus counter, child kept by hand", Box::new(|_| peers::prometheus_kept())),
@@ -94,7 +166,12 @@ fn contention() {
         ("metrics counter!()", Box::new(|_| peers::metrics_counter())),
         ("measured counter, enum label", Box::new(|_| peers::measured_counter())),
         ("LIMIT histogram, a slot per thread", Box::new(|_| limits::slot_observe(black_box(30_000)))),
-        ("**ours** `#[instrument(counter, histogram)]`", Box::new(|x| { black_box(ours::both(x)); })),
+        (
+            "**ours** `#[instrument(counter, histogram)]`",
+            Box::new(|x| {
+                black_box(ours::both(x));
+            }),
+        ),
         ("**ours** histogram, kept handle", Box::new(move |_| ours::observe_by_hand(d))),
         ("prometheus histogram, child kept by hand", Box::new(move |_| peers::prometheus_observe(d))),
         ("prometheus histogram, with_label_values", Box::new(move |_| peers::prometheus_observe_looked_up(d))),

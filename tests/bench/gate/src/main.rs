@@ -85,7 +85,7 @@ fn over<R, B>(mut bare: impl FnMut(u64) -> B, mut call: impl FnMut(u64) -> R) ->
     let bare = instructions(&mut |calls| (0..calls).for_each(|x| drop(black_box(bare(black_box(x))))), CALLS)?;
     let mut calls = |calls| (0..calls).for_each(|x| drop(black_box(call(black_box(x)))));
     let with = instructions(&mut calls, CALLS)?;
-    calls(1); // Here the rooms grow; the counted calls above were another process's.
+    calls(CALLS); // Here the rooms grow; the counted calls above were another process's.
     let (_, heap) = heap(|| calls(CALLS));
     Ok(Cost { instructions: with - bare, allocations: heap.allocations as f64 / CALLS as f64 })
 }

@@ -94,7 +94,9 @@ impl Suite {
             }
         }
         println!("\n### {title}\n");
-        println!("| case | ns/call (min) | median | min over baseline | instr/call | instr over baseline | allocs/call |");
+        println!(
+            "| case | ns/call (min) | median | min over baseline | instr/call | instr over baseline | allocs/call |"
+        );
         println!("|---|---|---|---|---|---|---|");
         let mut base: Option<(f64, Option<f64>)> = None;
         for ((name, run), mut ns) in self.cases.iter_mut().zip(ns) {

@@ -35,9 +35,12 @@ fn dynamic() {
                 }
             });
         };
-        add("a random key, its bytes read (baseline)", Box::new(|key| {
-            black_box(key.as_bytes()[key.len() - 1]);
-        }));
+        add(
+            "a random key, its bytes read (baseline)",
+            Box::new(|key| {
+                black_box(key.as_bytes()[key.len() - 1]);
+            }),
+        );
         add("LIMIT 16 locked hashbrowns, foldhash", peers::sharded());
         add("**ours** `with(..).inc()`", ours::count());
         add("**ours** `#[instrument(counter = .., user = user)]`", ours::count_annotated());
@@ -97,7 +100,9 @@ fn scrape() {
         }
         let kind = if histograms { "14-bucket histograms" } else { "counters" };
         println!("\n### E, F. A scrape of {count} {kind}, by series\n");
-        println!("| case | ns (min) | median | instr | bytes out | allocs a scrape | peak heap of a scrape, B | heap kept, B |");
+        println!(
+            "| case | ns (min) | median | instr | bytes out | allocs a scrape | peak heap of a scrape, B | heap kept, B |"
+        );
         println!("|---|---|---|---|---|---|---|---|");
         for Row { name, bytes, built, scrape, steps, mut times, .. } in rows {
             let by_series = |value: i64| value as f64 / count as f64;

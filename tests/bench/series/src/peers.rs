@@ -20,7 +20,8 @@ struct Sharded {
 }
 
 pub fn sharded() -> Count {
-    let sharded = Sharded { hasher: Default::default(), maps: [const { RwLock::new(hashbrown::HashTable::new()) }; 16] };
+    let sharded =
+        Sharded { hasher: Default::default(), maps: [const { RwLock::new(hashbrown::HashTable::new()) }; 16] };
     Box::new(move |key| {
         let hash = sharded.hasher.hash_one(key);
         let map = &sharded.maps[(hash >> 57) as usize % 16];
