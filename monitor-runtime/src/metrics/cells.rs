@@ -44,16 +44,50 @@ pub(crate) fn reserve_far(n: usize) -> Option<u32> {
     CELLS.reserve_far(n)
 }
 
+/// The first page of this thread's row: what stands there is written in a few instructions, without a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Home(&'static [AtomicU64]);
+
+/// A cell of this thread's own row.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot(&'static AtomicU64);
+
+/// This thread's first page; empty when it has no row, or none yet.
+#[inline(always)]
+pub(crate) fn home() -> Home {
+    Home(HOME.get())
+}
+
+impl Home {
+    /// `None` when the cell stands elsewhere.
+    #[inline(always)]
+    pub(crate) fn slot(self, cell: u32) -> Option<Slot> {
+        self.0.get(cell as usize).map(Slot)
+    }
+
+    /// [`observe`], if the series stands here.
+    #[inline(always)]
+    pub(crate) fn observe(self, first: u32, bucket: usize, sum: usize, value: f64) -> Option<()> {
+        let first = first as usize;
+        let (bucket, sum) = (self.0.get(first.wrapping_add(bucket))?, self.0.get(first.wrapping_add(sum))?);
+        own_add(bucket, 1);
+        own_add_f64(sum, value);
+        Some(())
+    }
+}
+
+impl Slot {
+    /// Adds to a count.
+    #[inline(always)]
+    pub(crate) fn add(self, n: u64) {
+        own_add(self.0, n);
+    }
+}
+
 /// Adds to a cell of this thread's first page; false when the cell stands elsewhere, or this thread has no row yet.
 #[inline(always)]
 pub(crate) fn add_home(cell: u32, n: u64) -> bool {
-    match HOME.get().get(cell as usize) {
-        Some(slot) => {
-            own_add(slot, n);
-            true
-        }
-        None => false,
-    }
+    home().slot(cell).map(|slot| slot.add(n)).is_some()
 }
 
 /// Adds to any cell, wrapping. `UNRESOLVED`, and indices far from any that was given out, are ignored.
@@ -77,22 +111,22 @@ pub(crate) fn add_f64(cell: u32, value: f64) {
 }
 
 /// Adds 1 to the cell `first + bucket`, and `value` to the `f64` in the cell `first + sum`, of one series.
+#[inline]
 pub(crate) fn observe(first: u32, bucket: usize, sum: usize, value: f64) {
-    let at = first as usize;
-    let home = HOME.get();
-    match (home.get(at.wrapping_add(bucket)), home.get(at.wrapping_add(sum))) {
-        (Some(bucket), Some(sum)) => {
-            own_add(bucket, 1);
-            own_add_f64(sum, value);
-        }
-        _ => write(first, |row, page| {
-            let series = &page[in_page(first)..];
-            if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
-                row.add(bucket, 1);
-                row.add_f64(sum, value);
-            }
-        }),
+    if home().observe(first, bucket, sum, value).is_none() {
+        observe_away(first, bucket, sum, value);
     }
+}
+
+#[inline(never)]
+fn observe_away(first: u32, bucket: usize, sum: usize, value: f64) {
+    write(first, |row, page| {
+        let series = &page[in_page(first)..];
+        if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
+            row.add(bucket, 1);
+            row.add_f64(sum, value);
+        }
+    });
 }
 
 /// Adds to the gauge at `first`. Whole numbers go to this thread's own count, as `add(first, n)` does,

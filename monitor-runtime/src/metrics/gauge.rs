@@ -85,13 +85,14 @@ impl GaugeSeries {
     /// Adds one.
     #[inline]
     pub fn inc(self) {
-        self.add(1.0);
+        cells::add(self.cell, 1);
     }
 
     /// Takes one away.
     #[inline]
     pub fn dec(self) {
-        self.add(-1.0);
+        // What wraps around to a step down, as in `cells::add_gauge`.
+        cells::add(self.cell, u64::MAX);
     }
 
     /// Adds `value`, which may be negative.

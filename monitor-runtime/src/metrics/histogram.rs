@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::cells::{self, Home};
+use super::first_cell;
 use super::label::{LabelSet, NoLabels};
-use super::{cells, first_cell};
 use crate::clock;
 use crate::health::{self, Trouble};
 
@@ -89,11 +90,31 @@ impl HistogramSeries {
     #[inline]
     pub fn observe(self, value: f64) {
         if value.is_finite() {
-            let bucket = self.bounds.iter().map(|bound| usize::from(value > *bound)).sum();
-            cells::observe(self.first, bucket, self.bounds.len() + 1, value);
+            self.observe_finite(value);
         } else {
             health::trouble(Trouble::ObservationNotFinite);
         }
+    }
+
+    /// What the clock gives is finite.
+    #[inline]
+    fn observe_finite(self, value: f64) {
+        cells::observe(self.first, bucket(self.bounds, value), self.bounds.len() + 1, value);
+    }
+
+    /// Records the seconds since `start`, and says them.
+    #[inline]
+    pub(crate) fn observe_since(self, start: u64) -> f64 {
+        let seconds = clock::seconds_since(start);
+        self.observe_finite(seconds);
+        seconds
+    }
+
+    /// [`observe_since`](Self::observe_since) where that needs no call; otherwise `None`, and nothing is recorded.
+    #[inline(always)]
+    pub(crate) fn observe_since_at_home(self, home: Home, start: u64) -> Option<()> {
+        let seconds = clock::seconds_since_by_time_stamp(start)?;
+        home.observe(self.first, bucket(self.bounds, seconds), self.bounds.len() + 1, seconds)
     }
 
     /// Records a duration, in seconds.
@@ -128,6 +149,24 @@ impl HistogramSeries {
     }
 }
 
+/// The first bucket whose bound is not below `value`, found by halves and without a branch that could be mispredicted.
+#[inline]
+fn bucket(bounds: &[f64], value: f64) -> usize {
+    // The usual 8 to 15 bounds are cut to 7 by the first step, and then nothing is left to count or to check: it takes
+    // half the instructions of the loop, which are a sixth of those of a timed call.
+    if (8..16).contains(&bounds.len())
+        && let Some([low @ .., eighth]) = bounds.first_chunk::<8>()
+        && let Some(high) = bounds.last_chunk::<7>()
+    {
+        let (start, seven) = if *eighth < value { (bounds.len() - 7, high) } else { (0, low) };
+        let half = 4 * usize::from(seven[3] < value);
+        let quarter = half + 2 * usize::from(seven[half + 1] < value);
+        start + quarter + usize::from(seven[quarter] < value)
+    } else {
+        bounds.partition_point(|bound| *bound < value)
+    }
+}
+
 /// Records how long it lives, in seconds.
 #[derive(Debug)]
 #[must_use = "the time is recorded as soon as this is dropped"]
@@ -139,8 +178,7 @@ pub struct Timer {
 impl Timer {
     /// Records now, and says the seconds.
     pub fn stop(self) -> f64 {
-        let seconds = clock::seconds_since(self.start);
-        self.series.observe(seconds);
+        let seconds = self.series.observe_since(self.start);
         std::mem::forget(self);
         seconds
     }
@@ -153,6 +191,21 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.series.observe(clock::seconds_since(self.start));
+        self.series.observe_since(self.start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_value_goes_to_the_first_bucket_that_is_not_below_it() {
+        for count in 0..40 {
+            let bounds: Vec<f64> = (1..=count).map(f64::from).collect();
+            for value in 0..=2 * count + 2 {
+                let value = f64::from(value) / 2.0;
+                let below = bounds.iter().filter(|bound| **bound < value).count();
+                assert_eq!(super::bucket(&bounds, value), below, "{value} among {count} bounds");
+            }
+        }
     }
 }
