@@ -91,7 +91,8 @@ pub(crate) fn refuse_leaving(expr: &Expr, errors: &mut Errors) {
             syn::visit_mut::visit_expr_await_mut(self, expr);
         }
         fn visit_expr_try_mut(&mut self, expr: &mut syn::ExprTry) {
-            self.0.at(expr.question_token, "cannot use `?` here: only the body ends the call; give a value in any case");
+            self.0
+                .at(expr.question_token, "cannot use `?` here: only the body ends the call; give a value in any case");
             syn::visit_mut::visit_expr_try_mut(self, expr);
         }
         fn visit_expr_return_mut(&mut self, expr: &mut syn::ExprReturn) {

@@ -51,7 +51,9 @@ pub(crate) fn labels(args: Vec<Arg>, errors: &mut Errors) -> (Vec<LabelArg>, Opt
             }
             ("counter" | "histogram" | "gauge" | "on" | "by", _) => errors.at(
                 &key,
-                format!("`{key}` is an option of `#[instrument]`; a label of that name is written `labels({key} = ..)`"),
+                format!(
+                    "`{key}` is an option of `#[instrument]`; a label of that name is written `labels({key} = ..)`"
+                ),
             ),
             (_, value) => instrument::label(Arg { key, value }, &OPTIONS, &mut labels, errors),
         }
