@@ -2,6 +2,8 @@
 extern crate self as monitor_runtime;
 
 mod attributes;
+#[cfg(feature = "actix")]
+mod builtin;
 mod call;
 pub mod clock;
 mod delta;
