@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::exemplar::{self, Exemplar, TraceId};
 use super::label::{LabelSet, NoLabels};
 use super::{cells, first_cell};
 use crate::clock;
@@ -72,12 +73,26 @@ impl HistogramSeries {
     /// `monitor_instrumentation_errors_total`.
     #[inline]
     pub fn observe(self, value: f64) {
-        if value.is_finite() {
-            let bucket = self.bounds.iter().map(|bound| usize::from(value > *bound)).sum();
-            cells::observe(self.first, bucket, self.bounds.len() + 1, value);
-        } else {
-            health::trouble(Trouble::ObservationNotFinite);
+        self.observe_in_bucket(value);
+    }
+
+    /// Records one value and makes it the exemplar of its bucket: in OpenMetrics the trace's id stands beside the count.
+    pub fn observe_traced(self, value: f64, trace_id: TraceId) {
+        if let Some(cell) = self.observe_in_bucket(value) {
+            exemplar::keep(cell, Exemplar { trace_id, value, time: clock::unix_seconds() });
         }
+    }
+
+    /// The cell of the bucket in which the value was counted.
+    #[inline]
+    fn observe_in_bucket(self, value: f64) -> Option<u32> {
+        if !value.is_finite() {
+            health::trouble(Trouble::ObservationNotFinite);
+            return None;
+        }
+        let bucket: usize = self.bounds.iter().map(|bound| usize::from(value > *bound)).sum();
+        cells::observe(self.first, bucket, self.bounds.len() + 1, value);
+        Some(self.first.wrapping_add(bucket as u32))
     }
 
     /// Records a duration, in seconds.

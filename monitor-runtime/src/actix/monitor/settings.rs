@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
 
+use crate::metrics::TraceId;
+
 /// Records every request of the app or scope that it wraps.
 ///
 /// ```no_run
@@ -120,6 +122,13 @@ impl MonitorBuilder {
         self
     }
 
+    /// Says which trace the current work belongs to, where the request has no `traceparent` header: what a `tracing`
+    /// subscriber knows of the current span, for instance. It is asked when the response begins.
+    pub fn trace_id(mut self, current: impl Fn() -> Option<TraceId> + Send + Sync + 'static) -> Self {
+        self.settings.trace_id = CurrentTraceId(Some(Box::new(current)));
+        self
+    }
+
     /// The middleware.
     ///
     /// # Errors
@@ -166,6 +175,7 @@ pub(super) struct Settings {
     methods: Vec<String>,
     names: HashMap<String, String>,
     is_error: IsError,
+    trace_id: CurrentTraceId,
     pub(super) times_bodies: bool,
 }
 
@@ -213,8 +223,22 @@ impl Settings {
         }
     }
 
+    pub(super) fn current_trace_id(&self) -> Option<TraceId> {
+        self.trace_id.0.as_ref().and_then(|current| current())
+    }
+
     pub(super) fn is_error(&self, status: StatusCode) -> bool {
         (self.is_error.0)(status)
+    }
+}
+
+#[derive(Default)]
+#[expect(clippy::type_complexity, reason = "one place, and a name would say no more")]
+struct CurrentTraceId(Option<Box<dyn Fn() -> Option<TraceId> + Send + Sync>>);
+
+impl fmt::Debug for CurrentTraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CurrentTraceId")
     }
 }
 

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use actix_web::dev::{ResourceMap, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, uri::PathAndQuery};
+use actix_web::http::{Method, StatusCode, header::HeaderName, uri::PathAndQuery};
 
 use super::settings::Settings;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUEST_LATENCY, API_REQUESTS, API_REQUESTS_IN_FLIGHT};
 use crate::clock;
-use crate::metrics::{GaugeSeries, InFlight};
+use crate::metrics::{GaugeSeries, InFlight, TraceId};
 
 /// What one worker's copy of the middleware keeps.
 pub(super) struct Worker {
@@ -42,6 +42,7 @@ pub(super) struct Watched {
     start: u64,
     method: Method,
     target: Option<PathAndQuery>,
+    trace_id: Option<TraceId>,
     recorded: bool,
     in_flight: Option<InFlight>,
 }
@@ -54,6 +55,7 @@ impl Watched {
             start: clock::ticks(),
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
+            trace_id: trace_id_of(request),
             recorded: false,
             in_flight: Some(worker.in_flight.in_flight()),
         }
@@ -67,7 +69,7 @@ impl Watched {
         if pattern.as_deref().is_some_and(|pattern| settings.skips(pattern)) {
             return None;
         }
-        record(settings, self.start, settings.endpoint(pattern.as_deref()), &self.method, response.status());
+        self.record(settings.endpoint(pattern.as_deref()), response.status());
         Some(Begun {
             worker: Rc::clone(&self.worker),
             pattern,
@@ -84,9 +86,26 @@ impl Watched {
         let settings = &self.worker.settings;
         let pattern = self.target.as_ref().and_then(|target| self.worker.pattern_of(target.path()));
         if !pattern.as_deref().is_some_and(|pattern| settings.skips(pattern)) {
-            record(settings, self.start, settings.endpoint(pattern.as_deref()), &self.method, status);
+            self.record(settings.endpoint(pattern.as_deref()), status);
         }
         self.in_flight = None;
+    }
+
+    fn record(&self, endpoint: &str, status: StatusCode) {
+        let settings = &self.worker.settings;
+        let method = settings.method(&self.method);
+        API_REQUESTS.with(API_REQUESTS { endpoint, method, status: status.as_u16() }).inc();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let latency = API_REQUEST_LATENCY.with(API_REQUEST_LATENCY { endpoint, method });
+            let seconds = clock::seconds_since(self.start);
+            match self.trace_id.or_else(|| settings.current_trace_id()) {
+                None => latency.observe(seconds),
+                Some(trace_id) => latency.observe_traced(seconds, trace_id),
+            }
+        }
+        if settings.is_error(status) {
+            API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
+        }
     }
 }
 
@@ -100,16 +119,10 @@ impl Drop for Watched {
     }
 }
 
-fn record(settings: &Settings, start: u64, endpoint: &str, method: &Method, status: StatusCode) {
-    let method = settings.method(method);
-    API_REQUESTS.with(API_REQUESTS { endpoint, method, status: status.as_u16() }).inc();
-    if status != StatusCode::SWITCHING_PROTOCOLS {
-        let seconds = clock::seconds_since(start);
-        API_REQUEST_LATENCY.with(API_REQUEST_LATENCY { endpoint, method }).observe(seconds);
-    }
-    if settings.is_error(status) {
-        API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
-    }
+/// The trace that the request's client says it belongs to.
+fn trace_id_of(request: &ServiceRequest) -> Option<TraceId> {
+    let header = request.headers().get(HeaderName::from_static("traceparent"))?;
+    TraceId::from_traceparent(header.to_str().ok()?)
 }
 
 /// A request whose response has begun.
