@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The time now. Worth nothing but for [`seconds_since`].
 #[inline]
@@ -50,6 +50,11 @@ fn seconds_since_by_other(start: u64) -> f64 {
         Some(rate) => seconds(start, time_stamp(), rate),
         None => seconds(start, nanoseconds(), SECONDS_A_NANOSECOND),
     }
+}
+
+/// Seconds since the epoch, for what people read beside other clocks; never for durations.
+pub(crate) fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// Chooses and calibrates the clock, which can take 2 ms; otherwise the first use does. Call it where nobody waits.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cells::{self, Home};
+use super::exemplar::{self, Exemplar, TraceId};
 use super::first_cell;
 use super::label::{LabelSet, NoLabels};
 use crate::clock;
@@ -93,6 +94,15 @@ impl HistogramSeries {
             self.observe_finite(value);
         } else {
             health::trouble(Trouble::ObservationNotFinite);
+        }
+    }
+
+    /// Records one value and makes it the exemplar of its bucket: in OpenMetrics the trace's id stands beside the count.
+    pub fn observe_traced(self, value: f64, trace_id: TraceId) {
+        self.observe(value);
+        if value.is_finite() {
+            let cell = self.first.wrapping_add(bucket(self.bounds, value) as u32);
+            exemplar::keep(cell, Exemplar { trace_id, value, time: clock::unix_seconds() });
         }
     }
 
