@@ -299,6 +299,14 @@ fn every_request_is_recorded_once_whatever_becomes_of_it() {
     let trace = TraceId::new([7; 16]).expect("not zero").to_string();
     server.ask("GET", "/ok/traced", &format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n"));
 
+    let page = page(monitor_runtime::Format::OpenMetrics);
+    let exemplar = format!("# {{trace_id=\"{trace}\"}} ");
+    let lines: Vec<&str> = page.lines().filter(|line| line.contains(&exemplar)).collect();
+    assert!(
+        matches!(lines[..], [line] if line.starts_with("api_request_latency_seconds_bucket{endpoint=\"/ok/{id}\"")),
+        "{lines:?}"
+    );
+
     // The mix.
     let seeds = [3, 5, 7, 11];
     std::thread::scope(|scope| {
@@ -346,6 +354,13 @@ fn total(sample: &str) -> u64 {
         .filter(|line| line.split(['{', ' ']).next() == Some(sample))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
+}
+
+fn page(format: monitor_runtime::Format) -> String {
+    let mut page = Vec::new();
+    monitor_runtime::encode(monitor_runtime::prometheus::default_registry(), format, &mut page)
+        .expect("a vector takes all");
+    String::from_utf8(page).expect("text")
 }
 
 fn one(server: &Server, random: &mut Random, n: u64) {

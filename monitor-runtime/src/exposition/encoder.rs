@@ -8,6 +8,8 @@ use std::{
 
 use prometheus::Registry;
 
+use crate::metrics::exemplar::{self, Exemplar};
+
 use super::{
     Format, number,
     page::Page,
@@ -209,8 +211,8 @@ impl Text {
                 number::value(&mut self.out, value);
                 self.end_line(series);
             }
-            Point::Histogram { bounds, counts, sum } => {
-                self.buckets(series, bounds, counts);
+            Point::Histogram { bounds, counts, sum, exemplars } => {
+                self.buckets(series, bounds, counts, exemplars);
                 self.sum_and_count(series, sum, counts.last().copied().unwrap_or(0));
             }
             Point::Summary { quantiles, sum, count } => {
@@ -231,7 +233,7 @@ impl Text {
         }
     }
 
-    fn buckets(&mut self, series: &Series<'_>, bounds: &[f64], counts: &[u64]) {
+    fn buckets(&mut self, series: &Series<'_>, bounds: &[f64], counts: &[u64], exemplars: Option<u32>) {
         if self.bounds.is_empty() || self.bounds_of != bounds {
             self.bounds_of.clear();
             self.bounds_of.extend_from_slice(bounds);
@@ -243,7 +245,9 @@ impl Text {
         let mut space = itoa::Buffer::new();
         let mut last = 0;
         let mut text = space.format(last);
-        for (bound, count) in self.bounds.iter().zip(counts) {
+        // Only OpenMetrics has exemplars, and only a histogram that it calls one.
+        let exemplars = exemplars.filter(|_| self.format == Format::OpenMetrics && self.shape == Shape::Whole);
+        for (number, (bound, count)) in (0..).zip(self.bounds.iter().zip(counts)) {
             // Most buckets add nothing to the one before.
             if last != *count {
                 last = *count;
@@ -252,6 +256,9 @@ impl Text {
             self.out.extend_from_slice(&self.stem);
             bound.put(&mut self.out);
             self.out.extend_from_slice(text.as_bytes());
+            if let Some(exemplar) = exemplars.and_then(|first| exemplar::of(first.wrapping_add(number))) {
+                put_exemplar(&mut self.out, &exemplar);
+            }
             end_line(&mut self.out, series.timestamp, self.format);
         }
     }
@@ -304,6 +311,15 @@ impl Text {
     fn is_small(&self) -> bool {
         self.out.capacity() + self.sums.capacity() + self.counts.capacity() <= KEPT_BYTES
     }
+}
+
+/// ` # {trace_id="4bf9..."} 0.7 1700000000.5`. The labels have 40 of the 128 characters that OpenMetrics allows.
+#[cold]
+fn put_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
+    put(out, &[" # {trace_id=\"", &exemplar.trace_id.to_string(), "\"} "]);
+    number::value(out, exemplar.value);
+    out.push(b' ');
+    number::value(out, exemplar.time);
 }
 
 /// The end of a line's labels when the last is a number, `0.005"} `, with room behind it: a copy of a length that is

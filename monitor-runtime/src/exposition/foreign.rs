@@ -74,7 +74,9 @@ impl Series {
     pub(super) fn borrow(&self) -> sample::Series<'_> {
         let point = match &self.point {
             Point::Value(value) => sample::Point::Float(*value),
-            Point::Histogram { bounds, counts, sum } => sample::Point::Histogram { bounds, counts, sum: *sum },
+            Point::Histogram { bounds, counts, sum } => {
+                sample::Point::Histogram { bounds, counts, sum: *sum, exemplars: None }
+            }
             Point::Summary { quantiles, sum, count } => sample::Point::Summary { quantiles, sum: *sum, count: *count },
         };
         sample::Series { labels: &self.labels, point, timestamp: self.timestamp }

@@ -3,7 +3,7 @@
 
 use super::foreign;
 use crate::metrics::{
-    cells,
+    cells, exemplar,
     family::{Core, Kind},
 };
 
@@ -47,6 +47,8 @@ pub(crate) enum Point<'a> {
         /// Cumulative, and one more than there are bounds: the last is the count of all.
         counts: &'a [u64],
         sum: f64,
+        /// The cell of the first bucket, where some bucket of this process may have an exemplar.
+        exemplars: Option<u32>,
     },
     Summary {
         /// Quantile and value.
@@ -117,6 +119,7 @@ impl<'a> Family<'a> {
                 to.show(&Series { labels, point: Point::Float(cells::gauge(cell)), timestamp: None });
             }),
             Kind::Histogram => {
+                let exemplars = exemplar::any();
                 counts.clear();
                 counts.resize(core.bounds.len() + 1, 0);
                 core.series.for_each(&mut |labels, cell| {
@@ -129,7 +132,12 @@ impl<'a> Family<'a> {
                     let sum = reader.sum_f64(sum_cell(core, cell));
                     to.show(&Series {
                         labels,
-                        point: Point::Histogram { bounds: core.bounds, counts, sum },
+                        point: Point::Histogram {
+                            bounds: core.bounds,
+                            counts,
+                            sum,
+                            exemplars: exemplars.then_some(cell),
+                        },
                         timestamp: None,
                     });
                 });
