@@ -9,22 +9,17 @@ use std::array;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 use std::slice;
-use std::sync::{OnceLock, PoisonError};
 
-use foldhash::fast::RandomState;
+/// The model checker wants the same run again.
 #[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::FixedState as RandomState;
 #[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::RandomState;
 
 use super::cells;
 use super::label::Label;
+use super::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, OnceLock, lock};
 
 /// What a label value beyond a bound reads.
 const OVERFLOW: &str = "_overflow";
@@ -276,9 +271,10 @@ impl Series {
         }
         let mut rest = self.text.as_bytes();
         for (label, value) in labels.iter().zip(values) {
-            let Some((quoted, [b'"', after @ ..])) =
-                rest.get(label.name.len() + 2..).and_then(|rest| rest.split_at_checked(value.len()))
-            else {
+            let Some(([.., b'"'], after)) = rest.split_at_checked(label.name.len() + 2) else {
+                return false;
+            };
+            let Some((quoted, [b'"', after @ ..])) = after.split_at_checked(value.len()) else {
                 return false;
             };
             if !same(quoted, value.as_bytes()) {
@@ -550,7 +546,7 @@ impl Iterator for Candidates<'_> {
     }
 }
 
-/// What stands in our tables is whole even if a thread panicked while it held their lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
