@@ -276,9 +276,10 @@ impl Series {
         }
         let mut rest = self.text.as_bytes();
         for (label, value) in labels.iter().zip(values) {
-            let Some((quoted, [b'"', after @ ..])) =
-                rest.get(label.name.len() + 2..).and_then(|rest| rest.split_at_checked(value.len()))
-            else {
+            let Some(([.., b'"'], after)) = rest.split_at_checked(label.name.len() + 2) else {
+                return false;
+            };
+            let Some((quoted, [b'"', after @ ..])) = after.split_at_checked(value.len()) else {
                 return false;
             };
             if !same(quoted, value.as_bytes()) {
