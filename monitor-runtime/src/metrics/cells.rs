@@ -9,22 +9,10 @@
 
 use std::array;
 use std::cell::Cell;
-use std::sync::{LazyLock, OnceLock, PoisonError};
+use std::sync::LazyLock;
 
-#[cfg(loom)]
-use loom::hint::spin_loop;
-#[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering, fence},
-};
-#[cfg(not(loom))]
-use std::hint::spin_loop;
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering, fence},
-};
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use super::sync::{Mutex, OnceLock, lock, spin_loop};
 
 /// The index of no cell: what a call site keeps until it has found its series.
 pub(crate) const UNRESOLVED: u32 = u32::MAX;
@@ -68,8 +56,8 @@ impl Home {
     /// [`observe`], if the series stands here.
     #[inline(always)]
     pub(crate) fn observe(self, first: u32, bucket: usize, sum: usize, value: f64) -> Option<()> {
-        let first = first as usize;
-        let (bucket, sum) = (self.0.get(first.wrapping_add(bucket))?, self.0.get(first.wrapping_add(sum))?);
+        let series = self.0.get(first as usize..)?;
+        let (bucket, sum) = (series.get(bucket)?, series.get(sum)?);
         own_add(bucket, 1);
         own_add_f64(sum, value);
         Some(())
@@ -387,25 +375,30 @@ impl Cells {
         let Some((base, mark)) = self.shared.page(first).and_then(|page| base_and_mark(page, first)) else {
             return count() as i64 as f64;
         };
-        for _ in 0..PATIENCE {
+        let read = || {
             let before = mark.load(Ordering::Acquire);
             let value = f64::from_bits(base.load(Ordering::Relaxed));
             let steps = count().wrapping_sub(before) as i64;
             fence(Ordering::Acquire);
-            if before != BEING_SET && mark.load(Ordering::Relaxed) == before {
-                return if steps == 0 { value } else { value + steps as f64 };
+            let whole = before != BEING_SET && mark.load(Ordering::Relaxed) == before;
+            whole.then(|| if steps == 0 { value } else { value + steps as f64 })
+        };
+        for _ in 0..PATIENCE {
+            if let Some(value) = read() {
+                return value;
             }
             spin_loop();
         }
         // Set again and again while we look, or by a thread that was stopped halfway.
-        f64::from_bits(base.load(Ordering::Relaxed))
+        let _nobody_sets = lock(&self.setting);
+        read().unwrap_or_else(|| f64::from_bits(base.load(Ordering::Relaxed)))
     }
 }
 
 /// The mark of a gauge while its base is being replaced. No count of steps gets here.
 const BEING_SET: u64 = 1 << 63;
-/// How often a reader tries for a base and a mark that belong together.
-const PATIENCE: usize = if cfg!(loom) { 2 } else { 100 };
+/// How often a reader tries for a base and a mark that belong together before it waits for those who set.
+const PATIENCE: usize = if cfg!(loom) { 1 } else { 16 };
 
 fn base_and_mark(page: &Page, first: u32) -> Option<(&AtomicU64, &AtomicU64)> {
     let at = in_page(first);
@@ -536,7 +529,7 @@ fn shared_add_f64(slot: &AtomicU64, value: f64) {
     }
 }
 
-/// What stands in our tables is whole even if a thread panicked while it held their lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;

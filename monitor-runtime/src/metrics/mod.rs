@@ -13,6 +13,7 @@ mod label;
 pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
+mod sync;
 
 pub use counter::{Counter, CounterSeries};
 pub use exemplar::TraceId;

@@ -9,22 +9,17 @@ use std::array;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 use std::slice;
-use std::sync::{OnceLock, PoisonError};
 
-use foldhash::fast::RandomState;
+/// The model checker wants the same run again.
 #[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::FixedState as RandomState;
 #[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::RandomState;
 
 use super::cells;
 use super::label::Label;
+use super::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, OnceLock, lock};
 
 /// What a label value beyond a bound reads.
 const OVERFLOW: &str = "_overflow";
@@ -551,7 +546,7 @@ impl Iterator for Candidates<'_> {
     }
 }
 
-/// What stands in our tables is whole even if a thread panicked while it held their lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
