@@ -88,8 +88,10 @@ impl Manual {
 
     /// Moves this thread's clock on by `duration`.
     pub fn advance(&self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        MANUAL.set(MANUAL.get().map(|now| now.saturating_add(nanoseconds)));
+        // To the end of time at most, which is after 292 years, because durations are signed.
+        const END: u64 = i64::MAX as u64;
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(END);
+        MANUAL.set(MANUAL.get().map(|now| now.saturating_add(nanoseconds).min(END)));
     }
 }
 
@@ -197,4 +199,75 @@ fn time_stamp() -> u64 {
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 fn time_stamp() -> u64 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_lies_between_what_instant_says_around_and_inside_it() {
+        prepare();
+        let outside = Instant::now();
+        let start = ticks();
+        let inside = Instant::now();
+        while inside.elapsed() < CALIBRATION {
+            std::hint::spin_loop();
+        }
+        let least = inside.elapsed().as_secs_f64();
+        let measured = seconds_since(start);
+        let most = outside.elapsed().as_secs_f64();
+        // However long the machine stopped us, and wherever. Calibration may be off by less than 1 %.
+        assert!(least * 0.99 <= measured && measured <= most * 1.01, "{least} <= {measured} <= {most}");
+    }
+
+    #[test]
+    fn a_start_that_lies_ahead_is_no_time_ago() {
+        assert_eq!(seconds(7, 5, 1.0), 0.0);
+        assert_eq!(seconds(5, 7, 0.5), 1.0);
+        // The counter may wrap around.
+        assert_eq!(seconds(u64::MAX, 1, 1.0), 2.0);
+        assert_eq!(seconds_since(ticks().wrapping_add(1 << 60)), 0.0);
+    }
+
+    #[test]
+    fn both_clocks_move_on() {
+        let (start, first) = (nanoseconds(), time_stamp());
+        while nanoseconds() == start {
+            std::hint::spin_loop();
+        }
+        assert!(nanoseconds() > start);
+        assert!(!kernel_trusts_time_stamp() || time_stamp() > first);
+    }
+
+    #[cfg(feature = "test-util")]
+    #[test]
+    fn manual_time_moves_by_hand_only() {
+        let clock = Manual::start();
+        let start = ticks();
+        assert_eq!(seconds_since(start), 0.0);
+        clock.advance(Duration::from_millis(1500));
+        assert_eq!(seconds_since(start), 1.5);
+        clock.advance(Duration::MAX);
+        assert!(seconds_since(start) > 1.5);
+    }
+
+    #[cfg(feature = "test-util")]
+    #[test]
+    fn manual_time_is_one_thread_s_and_ends_with_its_guard() {
+        let outer = Manual::start();
+        outer.advance(Duration::from_secs(5));
+        let start = ticks();
+        {
+            let inner = Manual::start();
+            let start = ticks();
+            inner.advance(Duration::from_secs(1));
+            assert_eq!(seconds_since(start), 1.0);
+        }
+        assert_eq!(seconds_since(start), 0.0);
+        let elsewhere = std::thread::spawn(|| MANUAL.get());
+        assert_eq!(elsewhere.join().expect("no panic"), None);
+        drop(outer);
+        assert_eq!(MANUAL.get(), None);
+    }
 }

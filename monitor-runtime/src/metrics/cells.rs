@@ -86,15 +86,10 @@ pub(crate) fn add(cell: u32, n: u64) {
     }
 }
 
+#[inline(never)]
 fn add_away(cell: u32, n: u64) {
-    write(cell, |row, page| row.add(&page[in_page(cell)], n));
-}
-
-/// Adds to a cell that holds an `f64`.
-pub(crate) fn add_f64(cell: u32, value: f64) {
-    match HOME.get().get(cell as usize) {
-        Some(slot) => own_add_f64(slot, value),
-        None => write(cell, |row, page| row.add_f64(&page[in_page(cell)], value)),
+    if let Some((row, page)) = away(cell) {
+        row.add(&page[in_page(cell)], n);
     }
 }
 
@@ -108,13 +103,12 @@ pub(crate) fn observe(first: u32, bucket: usize, sum: usize, value: f64) {
 
 #[inline(never)]
 fn observe_away(first: u32, bucket: usize, sum: usize, value: f64) {
-    write(first, |row, page| {
-        let series = &page[in_page(first)..];
-        if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
-            row.add(bucket, 1);
-            row.add_f64(sum, value);
-        }
-    });
+    let Some((row, page)) = away(first) else { return };
+    let series = &page[in_page(first)..];
+    if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
+        row.add(bucket, 1);
+        row.add_f64(sum, value);
+    }
 }
 
 /// Adds to the gauge at `first`. Whole numbers go to this thread's own count, as `add(first, n)` does,
@@ -153,11 +147,6 @@ pub(crate) fn gauge(first: u32) -> f64 {
 /// has no row of its own reads the shared one.
 pub(crate) fn here(cell: u32) -> u64 {
     ROW.get().unwrap_or(CELLS.shared()).read(cell)
-}
-
-/// [`here`] for a cell that holds an `f64`.
-pub(crate) fn here_f64(cell: u32) -> f64 {
-    f64::from_bits(here(cell))
 }
 
 /// What a scrape reads with: the rows' pages, looked up once for many cells.
@@ -199,12 +188,13 @@ impl Drop for Keeper {
     }
 }
 
-/// Hands the row and the page of `cell` to `deed`, unless there is no such cell.
-#[inline(never)]
-fn write(cell: u32, deed: impl FnOnce(&Row, &Page)) {
-    let known = ROW.get().and_then(|row| Some((row, row.page(cell)?)));
-    if let Some((row, page)) = known.or_else(|| settle(cell)) {
-        deed(row, page);
+/// The row that this thread writes to and the page of `cell` in it, unless there is no such cell.
+#[inline(always)]
+fn away(cell: u32) -> Option<(&'static Row, &'static Page)> {
+    let row = ROW.get();
+    match row.and_then(|row| row.page(cell)) {
+        Some(page) => row.map(|row| (row, page)),
+        None => settle(cell),
     }
 }
 
@@ -381,7 +371,7 @@ impl Cells {
             let steps = count().wrapping_sub(before) as i64;
             fence(Ordering::Acquire);
             let whole = before != BEING_SET && mark.load(Ordering::Relaxed) == before;
-            whole.then(|| if steps == 0 { value } else { value + steps as f64 })
+            whole.then_some(if steps == 0 { value } else { value + steps as f64 })
         };
         for _ in 0..PATIENCE {
             if let Some(value) = read() {

@@ -336,7 +336,6 @@ fn value() -> impl Strategy<Value = String> {
 #[derive(Default)]
 struct Expected {
     series: Vec<Vec<String>>,
-    overflowed: u64,
 }
 
 impl Expected {
