@@ -17,6 +17,7 @@ use actix_web::dev::Server;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
+use monitor_runtime::actix::Monitor;
 
 pub use crate::options::{HELP, Options, Start};
 pub use crate::start_error::StartError;
@@ -53,7 +54,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 /// What the listener or the threads of the server say.
 pub fn serve(listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
     let sessions = web::Data::new(Sessions::default());
-    let app = move || App::new().app_data(sessions.clone()).configure(routes::configure);
+    let app = move || App::new().wrap(Monitor::default()).app_data(sessions.clone()).configure(routes::configure);
     Ok(HttpServer::new(app).shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
 }
 

@@ -65,6 +65,7 @@ struct Written {
     labels: Vec<WrittenLabel>,
     buckets: Option<(Ident, Exprs)>,
     limit: Option<(Ident, Expr)>,
+    growth: Option<(Ident, Expr)>,
 }
 
 struct WrittenLabel {
@@ -134,13 +135,13 @@ impl Written {
         } else {
             Vec::new()
         };
-        let (mut buckets, mut limit) = (None, None);
+        let (mut buckets, mut limit, mut growth) = (None, None, None);
         while !input.peek(Token![;]) {
             if input.is_empty() {
                 return Err(syn::Error::new(name.span(), "the declaration of this metric does not end; add `;`"));
             }
             if !input.peek(syn::Ident) {
-                return Err(input.error("expected `;`, `buckets [..]` or `limit N`"));
+                return Err(input.error("expected `;`, `buckets [..]`, `limit N` or `growth N`"));
             }
             let word = input.call(Ident::parse_any)?;
             match word.to_string().as_str() {
@@ -154,11 +155,15 @@ impl Written {
                     let value = input.parse()?;
                     once(&mut limit, &word, (word.clone(), value), errors);
                 }
-                _ => return Err(syn::Error::new(word.span(), "expected `;`, `buckets [..]` or `limit N`")),
+                "growth" => {
+                    let value = input.parse()?;
+                    once(&mut growth, &word, (word.clone(), value), errors);
+                }
+                _ => return Err(syn::Error::new(word.span(), "expected `;`, `buckets [..]`, `limit N` or `growth N`")),
             }
         }
         input.parse::<Token![;]>()?;
-        Ok(Written { attributes, visibility, kind, ident, name, labels, buckets, limit })
+        Ok(Written { attributes, visibility, kind, ident, name, labels, buckets, limit, growth })
     }
 }
 
@@ -185,6 +190,7 @@ struct Family {
     labels: Vec<Label>,
     buckets: Option<Vec<Expr>>,
     limit: Option<LitInt>,
+    growth: Option<LitInt>,
 }
 
 struct Label {
@@ -194,7 +200,7 @@ struct Label {
 }
 
 fn accept(written: Written, errors: &mut Errors) -> Option<Family> {
-    let Written { attributes, visibility, kind, ident, name, labels, buckets, limit } = written;
+    let Written { attributes, visibility, kind, ident, name, labels, buckets, limit, growth } = written;
     let (docs, attributes): (Vec<_>, Vec<_>) =
         attributes.into_iter().partition(|attribute| attribute.path().is_ident("doc"));
     let help = help(&docs);
@@ -219,7 +225,9 @@ fn accept(written: Written, errors: &mut Errors) -> Option<Family> {
         bounds.into_iter().collect()
     });
     let limit = limit.and_then(|(_, limit)| bounded(limit, 1_000_000, "a family's limit", errors));
-    Some(Family { help, attributes, visibility, kind, ident, name, labels, buckets, limit })
+    let growth =
+        growth.and_then(|(_, growth)| bounded(growth, 1_000_000, "a family's growth, in series a second,", errors));
+    Some(Family { help, attributes, visibility, kind, ident, name, labels, buckets, limit, growth })
 }
 
 /// The doc comment in one line.
@@ -419,6 +427,10 @@ impl Family {
             Some(limit) => limit.to_token_stream(),
             None => quote!(#private::DEFAULT_LIMIT),
         };
+        let growth = match &self.growth {
+            Some(growth) => growth.to_token_stream(),
+            None => quote!(#private::DEFAULT_GROWTH),
+        };
         let none = self.labels.is_empty().then(|| {
             quote! {
                 impl #private::NoLabels for #set {
@@ -453,6 +465,7 @@ impl Family {
                 labels: &[#(#declared),*],
                 bounds: #bounds,
                 limit: #limit,
+                growth: #growth,
                 place: #private::Place { file: ::core::file!(), line: ::core::line!() },
                 registry: #registry,
             });

@@ -41,6 +41,8 @@
 ///   0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10.
 /// - `limit N`: how many series the family may have, 2,000 unless written. What comes after is counted in one series
 ///   whose labels all read `_overflow`, so totals stay exact.
+/// - `growth N`: how many series it may gain in a second, 100 unless written, so that a flood of strange values cannot
+///   fill it before the real ones come. Values written in the program are not held back.
 /// - `registry PATH;` before the declarations puts them in another registry than the default one: the path of a
 ///   `static` that is, or dereferences to, a [`prometheus::Registry`]. `crate = PATH;` names a renamed
 ///   `monitor-runtime`.

@@ -9,8 +9,8 @@ pub use inventory;
 
 pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall};
 pub use crate::metrics::{
-    Counter, DEFAULT_BUCKETS, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label, LabelBuffer, LabelSet,
-    LabelValue, NoLabels, Place, Site,
+    Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, Site,
 };
 pub use crate::outcome::Outcome;
 

@@ -203,3 +203,13 @@ async fn names_skips_and_errors_are_as_told() {
     assert_eq!(sample_value("api_response_body_seconds_count", &labels), Some(1.0));
     assert_eq!(requests("/told/skipped/{x}", "GET", "200"), 0.0);
 }
+
+#[actix_web::test]
+async fn a_known_route_is_on_the_page_before_its_first_request() {
+    let _monitor = Monitor::builder().known("/known/{id}", &["GET", "POST"]).build().expect("valid");
+    let labels = [("endpoint", "/known/{id}"), ("method", "POST"), ("status", "500")];
+    assert_eq!(sample_value("api_requests_total", &labels), Some(0.0));
+    assert_eq!(sample_value("api_request_latency_seconds_count", &labels[..2]), Some(0.0));
+    let wrong = Monitor::builder().known("/x", &["GE T"]).build().expect_err("no method").to_string();
+    assert_eq!(wrong, "`known(\"GE T\")`: a method is a token, such as `GET`");
+}

@@ -16,6 +16,9 @@ use super::series::SeriesTable;
 /// The series that a family may have when its declaration names no limit.
 pub const DEFAULT_LIMIT: u32 = 2_000;
 
+/// The series that a family may gain in a second when its declaration does not say.
+pub const DEFAULT_GROWTH: u32 = 100;
+
 /// What a family's numbers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -45,6 +48,7 @@ impl Declaration {
             && self.labels == other.labels
             && self.bounds == other.bounds
             && self.limit == other.limit
+            && self.growth == other.growth
     }
 }
 
@@ -61,6 +65,8 @@ pub struct Declaration {
     pub bounds: &'static [f64],
     /// How many series it may have.
     pub limit: u32,
+    /// How many series it may gain in a second.
+    pub growth: u32,
     /// Where it stands.
     pub place: Place,
     /// Where it is registered.
@@ -159,9 +165,9 @@ impl Core {
             Kind::Gauge => cells::GAUGE_CELLS,
             Kind::Histogram => declaration.bounds.len() + 2,
         };
-        let series = SeriesTable::new(declaration.labels, declaration.limit, cells)?;
+        let series = SeriesTable::new(declaration.labels, declaration.limit, declaration.growth, cells)?;
         for_all_known(declaration, &mut |values| {
-            series.cell(values);
+            series.cell_of_known(values);
         });
         Some(Box::leak(Box::new(Core { kind, declaration: *declaration, series, handed_over })))
     }

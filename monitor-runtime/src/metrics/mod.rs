@@ -18,12 +18,21 @@ mod sync;
 pub use counter::{Counter, CounterSeries};
 pub use exemplar::TraceId;
 pub(crate) use family::Family;
-pub use family::{DEFAULT_LIMIT, Declaration, Declared, Place};
+pub use family::{DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Place};
 pub use gauge::{Gauge, GaugeSeries, InFlight};
 pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};
 pub use registration::{Conflict, RegisterError, RegisterErrors, Shape, register};
 pub use site::Site;
+
+/// [`first_cell`] for label values that are written in the program.
+fn first_cell_of_known<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32 {
+    let mut cell = cells::UNRESOLVED;
+    if let Some(core) = family.core() {
+        labels.with_texts(&mut |texts| cell = core.series.cell_of_known(texts));
+    }
+    cell
+}
 
 /// The first cell of the series that `labels` name; `UNRESOLVED`, which every cell operation ignores, when there is none.
 #[inline]

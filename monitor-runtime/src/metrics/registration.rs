@@ -10,7 +10,7 @@ use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
-use super::family::{Core, DEFAULT_LIMIT, Declaration, Declared, Family, Kind, Place};
+use super::family::{Core, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Family, Kind, Place};
 use crate::health::{self, Trouble};
 
 /// Registers every declared family.
@@ -298,7 +298,7 @@ fn clash(core: &Core, kind: Kind, name: &str) -> bool {
 }
 
 fn shape(kind: Kind, declaration: &Declaration) -> String {
-    let Declaration { help, labels, bounds, limit, .. } = *declaration;
+    let Declaration { help, labels, bounds, limit, growth, .. } = *declaration;
     let labels: Vec<String> = labels
         .iter()
         .map(|label| match label.max {
@@ -312,6 +312,9 @@ fn shape(kind: Kind, declaration: &Declaration) -> String {
     }
     if limit != DEFAULT_LIMIT {
         shape += &format!(" limit {limit}");
+    }
+    if growth != DEFAULT_GROWTH {
+        shape += &format!(" growth {growth}");
     }
     shape
 }

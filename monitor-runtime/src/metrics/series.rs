@@ -20,6 +20,7 @@ use super::cells;
 use super::label::Label;
 use super::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use super::sync::{Mutex, OnceLock, lock};
+use crate::clock;
 
 /// What a label value beyond a bound reads.
 const OVERFLOW: &str = "_overflow";
@@ -45,18 +46,24 @@ pub(crate) struct SeriesTable {
     rest: Series,
     overflowed_partly: AtomicU64,
     overflowed_wholly: AtomicU64,
-    adding: Mutex<()>,
+    adding: Mutex<Growth>,
 }
 
 impl SeriesTable {
     /// A table for `labels` with room for `limit` series. `None` when the cells are used up.
-    pub(crate) fn new(labels: &'static [Label], limit: u32, cells_per_series: usize) -> Option<SeriesTable> {
-        Self::with_cells(labels, limit, cells_per_series, cells::reserve, cells::reserve_far)
+    pub(crate) fn new(
+        labels: &'static [Label],
+        limit: u32,
+        growth: u32,
+        cells_per_series: usize,
+    ) -> Option<SeriesTable> {
+        Self::with_cells(labels, limit, growth, cells_per_series, cells::reserve, cells::reserve_far)
     }
 
     fn with_cells(
         labels: &'static [Label],
         limit: u32,
+        growth: u32,
         cells_per_series: usize,
         reserve: fn(usize) -> Option<u32>,
         reserve_far: fn(usize) -> Option<u32>,
@@ -73,7 +80,7 @@ impl SeriesTable {
             rest: Series::new(labels, &vec![OVERFLOW; labels.len()], 0, rest?),
             overflowed_partly: AtomicU64::new(0),
             overflowed_wholly: AtomicU64::new(0),
-            adding: Mutex::new(()),
+            adding: Mutex::new(Growth::new(growth)),
         })
     }
 
@@ -164,6 +171,18 @@ impl SeriesTable {
     #[cold]
     #[inline(never)]
     fn cell_for_new(&self, values: &[&str]) -> u32 {
+        self.cell_for(values, Growth::allows)
+    }
+
+    /// [`cell`](Self::cell) for values that the program itself knows: no flood of them is to be feared.
+    pub(crate) fn cell_of_known(&self, values: &[&str]) -> u32 {
+        match self.find(values) {
+            Some(cell) => cell,
+            None => self.cell_for(values, |_| true),
+        }
+    }
+
+    fn cell_for(&self, values: &[&str], may_grow: fn(&mut Growth) -> bool) -> u32 {
         if values.len() != self.labels.len() {
             return self.overflow();
         }
@@ -173,9 +192,12 @@ impl SeriesTable {
         if let Some(cell) = self.cell_without_adding(&mut values) {
             return cell;
         }
-        let _adding = lock(&self.adding);
+        let mut growth = lock(&self.adding);
         if let Some(cell) = self.cell_without_adding(&mut values) {
             return cell;
+        }
+        if !may_grow(&mut growth) {
+            return self.overflow();
         }
         let Some(cell) = (self.reserve)(self.cells_per_series) else {
             return self.overflow();
@@ -225,6 +247,34 @@ impl SeriesTable {
     fn overflow(&self) -> u32 {
         self.overflowed_wholly.fetch_add(1, Ordering::Relaxed);
         self.rest.cell()
+    }
+}
+
+/// How many series may come now: a bucket of a second's worth, filled as time goes by. So a flood of strange values
+/// cannot fill the family before the real ones come.
+struct Growth {
+    a_second: f64,
+    left: f64,
+    since: u64,
+}
+
+impl Growth {
+    fn new(a_second: u32) -> Growth {
+        Growth { a_second: a_second.into(), left: a_second.into(), since: clock::ticks() }
+    }
+
+    fn allows(&mut self) -> bool {
+        let seconds = clock::seconds_since(self.since);
+        // Not for every look, which would lose what is less than a tick.
+        if seconds > 0.001 {
+            self.left = (self.left + seconds * self.a_second).min(self.a_second);
+            self.since = clock::ticks();
+        }
+        let allows = self.left >= 1.0;
+        if allows {
+            self.left -= 1.0;
+        }
+        allows
     }
 }
 

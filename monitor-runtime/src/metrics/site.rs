@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::cells::{self, Home, Slot, UNRESOLVED};
 use super::counter::Counter;
 use super::family::Family;
-use super::first_cell;
+use super::first_cell_of_known;
 use super::gauge::{Gauge, GaugeSeries};
 use super::histogram::{Histogram, HistogramSeries};
 use super::label::LabelSet;
@@ -91,7 +91,7 @@ impl Site {
 
     #[cold]
     fn find(&self) -> u32 {
-        let cell = first_cell(self.family, self.labels);
+        let cell = first_cell_of_known(self.family, self.labels);
         self.cell.store(cell, Relaxed);
         cell
     }

@@ -24,6 +24,15 @@ macro_rules! typed_family {
                 &self.family
             }
 
+            /// Puts a series on the page before it is used. For values that the application itself knows: they are not
+            /// held back by the family's growth.
+            pub fn know(&self, labels: &L)
+            where
+                L: $crate::metrics::LabelSet,
+            {
+                $crate::metrics::first_cell_of_known(&self.family, labels);
+            }
+
             /// The same family, separate, in another registry: for a test that wants numbers of its own.
             ///
             /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
 
+use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
 use crate::metrics::TraceId;
 
 /// Records every request of the app or scope that it wraps.
@@ -73,6 +74,7 @@ impl Monitor {
 #[must_use = "call `build` for the middleware"]
 pub struct MonitorBuilder {
     settings: Settings,
+    known: Vec<(String, Method)>,
     wrong: Option<SettingError>,
 }
 
@@ -110,6 +112,19 @@ impl MonitorBuilder {
         self
     }
 
+    /// Puts a route on the page before its first request, with zeros for these methods and the statuses 200 and 500, so
+    /// that a rate has something to begin with; and no flood of strange requests can take its place.
+    pub fn known(mut self, pattern: &str, methods: &[&str]) -> Self {
+        self.check_path("known", pattern);
+        for method in methods {
+            match Method::from_bytes(method.as_bytes()) {
+                Ok(method) => self.known.push((pattern.to_owned(), method)),
+                Err(_) => self.refuse("known", method, "a method is a token, such as `GET`"),
+            }
+        }
+        self
+    }
+
     /// Observes how long bodies take, in `api_response_body_seconds`.
     pub fn time_bodies(mut self, on: bool) -> Self {
         self.settings.times_bodies = on;
@@ -134,10 +149,18 @@ impl MonitorBuilder {
     /// # Errors
     /// The first value that cannot be, and why.
     pub fn build(self) -> Result<Monitor, SettingError> {
-        match self.wrong {
-            Some(wrong) => Err(wrong),
-            None => Ok(Monitor { settings: Arc::new(self.settings) }),
+        let MonitorBuilder { settings, known, wrong } = self;
+        if let Some(wrong) = wrong {
+            return Err(wrong);
         }
+        for (pattern, method) in &known {
+            let (endpoint, method) = (settings.endpoint(Some(pattern)), settings.method(method));
+            for status in [200, 500] {
+                API_REQUESTS.know(&API_REQUESTS { endpoint, method, status });
+            }
+            API_REQUEST_LATENCY.know(&API_REQUEST_LATENCY { endpoint, method });
+        }
+        Ok(Monitor { settings: Arc::new(settings) })
     }
 
     fn check_path(&mut self, setting: &'static str, path: &str) {

@@ -23,7 +23,7 @@ fn table(labels: &'static [Label], limit: u32) -> Arc<SeriesTable> {
         static NEXT: Counter = Counter::new(0);
         Some(NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) & 0xffff)
     }
-    Arc::new(SeriesTable::with_cells(labels, limit, 1, reserve, reserve).expect("cells are left"))
+    Arc::new(SeriesTable::with_cells(labels, limit, u32::MAX, 1, reserve, reserve).expect("cells are left"))
 }
 
 fn listed(table: &SeriesTable) -> Vec<(String, u32)> {

@@ -50,7 +50,7 @@ const HOSTILE: &[&str] = &[
 ];
 
 fn table(labels: &'static [Label], limit: u32) -> SeriesTable {
-    SeriesTable::new(labels, limit, 1).expect("cells are left")
+    SeriesTable::new(labels, limit, u32::MAX, 1).expect("cells are left")
 }
 
 fn listed(table: &SeriesTable) -> Vec<(String, u32)> {
@@ -261,16 +261,16 @@ fn when_the_cells_are_used_up_the_rest_overflows() {
     fn some(_: usize) -> Option<u32> {
         Some(7)
     }
-    assert!(SeriesTable::with_cells(&[A], 10, 1, some, none).is_none());
-    assert!(SeriesTable::with_cells(&[], 10, 1, none, some).is_none());
-    let table = SeriesTable::with_cells(&[A], 10, 1, none, some).expect("the overflow series has its cell");
+    assert!(SeriesTable::with_cells(&[A], 10, u32::MAX, 1, some, none).is_none());
+    assert!(SeriesTable::with_cells(&[], 10, u32::MAX, 1, none, some).is_none());
+    let table = SeriesTable::with_cells(&[A], 10, u32::MAX, 1, none, some).expect("the overflow series has its cell");
     assert_eq!(table.cell(&["1"]), 7);
     assert_eq!(texts(&table), [r#"a="_overflow""#]);
 }
 
 #[test]
 fn ten_thousand_series_keep_to_themselves() {
-    let table = SeriesTable::new(&[A, PLAN], 20_000, 3).expect("cells are left");
+    let table = SeriesTable::new(&[A, PLAN], 20_000, u32::MAX, 3).expect("cells are left");
     let names: Vec<String> = (0..10_000).map(|n| format!("{n:x}")).collect();
     let cells: Vec<u32> = names.iter().map(|name| table.cell(&[name, "x"])).collect();
     assert_eq!(cells.iter().collect::<HashSet<_>>().len(), names.len());
@@ -380,7 +380,7 @@ proptest! {
         limit in 0..12_usize,
         lookups in prop::collection::vec(prop::array::uniform3(value()), 0..60),
     ) {
-        let table = SeriesTable::new(labels, limit as u32, 2).expect("cells are left");
+        let table = SeriesTable::new(labels, limit as u32, u32::MAX, 2).expect("cells are left");
         let mut expected = Expected::default();
         let mut counts: HashMap<u32, u64> = HashMap::new();
         for values in &lookups {
@@ -421,7 +421,7 @@ proptest! {
         fn reserve(_: usize) -> Option<u32> {
             Some(NEXT.fetch_add(1, Ordering::Relaxed))
         }
-        let table = SeriesTable::with_cells(&[A, PLAN], 1000, 1, reserve, reserve).expect("cells are left");
+        let table = SeriesTable::with_cells(&[A, PLAN], 1000, u32::MAX, 1, reserve, reserve).expect("cells are left");
         let mut model: HashMap<[String; 2], u32> = HashMap::new();
         for [a, b] in values.iter().step_by(2) {
             let cell = table.cell(&[a, b]);
