@@ -61,8 +61,10 @@ impl Arg {
     pub(crate) fn metric(self, example: &str) -> syn::Result<Path> {
         let rule = format!("`{0}` takes the path of a metric, such as `{0} = {example}`", self.key.unraw());
         match self.value {
-            Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
-            Value::Expr(other) => Err(syn::Error::new_spanned(other, rule)),
+            Value::Expr(expr) => match ungrouped(expr) {
+                Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+                other => Err(syn::Error::new_spanned(other, rule)),
+            },
             Value::None | Value::List(_) => Err(syn::Error::new_spanned(self.key, rule)),
         }
     }
@@ -168,9 +170,17 @@ fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
+/// An expression out of the invisible brackets in which `macro_rules!` hands on a fragment.
+pub(crate) fn ungrouped(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
+}
+
 /// `crate = path`, or where the runtime is found without it.
 pub(crate) fn runtime_path(given: Option<Expr>) -> syn::Result<TokenStream> {
-    match given {
+    match given.map(ungrouped) {
         None => Ok(quote::quote!(::monitor_runtime)),
         Some(Expr::Path(path)) if path.qself.is_none() => Ok(path.path.into_token_stream()),
         Some(other) => {

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Path};
 
-use crate::args::{Errors, located, ours};
+use crate::args::{Errors, located, ours, ungrouped};
 use crate::item::Function;
 use crate::wrap::{self, Around, Returns};
 
@@ -48,7 +48,7 @@ pub(crate) enum Source {
 impl Source {
     /// Which of the four an expression is.
     pub(crate) fn of(expr: Expr, errors: &mut Errors) -> Self {
-        match expr {
+        match ungrouped(expr) {
             Expr::Closure(closure) => {
                 if closure.inputs.len() != 1 {
                     let rule = "a label's closure takes the result: `|result| ..`";
@@ -76,7 +76,6 @@ fn is_literal(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) => true,
         Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && is_literal(&unary.expr),
-        Expr::Group(group) => is_literal(&group.expr),
         Expr::Paren(paren) => is_literal(&paren.expr),
         _ => false,
     }
@@ -182,9 +181,9 @@ impl Families {
     fn counted_success(self) -> Around {
         let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
         let amount = ours("by");
-        let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: u64 = #by;));
+        let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: ::core::primitive::u64 = #by;));
         let amount = if self.by.is_some() { quote!(#amount) } else { quote!(1) };
-        let labels = self.values(&Bare);
+        let labels = self.values(false);
         let (before, settle) = if self.all_literal() {
             let site = self.counter.as_ref().map(|path| site(&runtime, "counter", path, labels));
             (
@@ -207,9 +206,11 @@ impl Families {
                 quote!(#runtime::private::succeeded_in),
             )
         };
+        let until_return = quote!(let #call = #runtime::private::UntilReturn::new(#call, #amount););
         Around {
             before,
             settle: Some(Box::new(move |call, _, outcome| quote!(#settle(#call, #outcome, #amount)))),
+            until_return: Some(until_return),
             pauses: false,
             runtime,
         }
@@ -222,7 +223,7 @@ impl Families {
             let site = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
-                    let site = site(&runtime, kind, path, self.values(&Bare));
+                    let site = site(&runtime, kind, path, self.values(false));
                     quote!(::core::option::Option::Some(#site))
                 }
             };
@@ -254,7 +255,7 @@ impl Families {
             let series = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
-                    let labels = if shared { self.values(&Cloned) } else { self.values(&Bare) };
+                    let labels = self.values(shared);
                     let series = with(&runtime, kind, path, labels);
                     quote!(::core::option::Option::Some(#series))
                 }
@@ -276,6 +277,7 @@ impl Families {
         Around {
             before,
             settle: learns.then(|| -> wrap::Settle { Box::new(|call, _, outcome| quote!(#call.finish(#outcome))) }),
+            until_return: learns.then(|| quote!(let #call = #call.until_return();)),
             pauses: true,
             runtime,
         }
@@ -328,30 +330,26 @@ impl Families {
                 |(#(#names,)*), #ended| { #(#without)* },
             );
         };
-        let shared = self.paths().count() > 1;
-        let results: Vec<(Ident, &ExprClosure)> = self
+        let (bound, applied): (Vec<_>, Vec<_>) = self
             .labels
             .iter()
             .enumerate()
             .filter_map(|(number, label)| match &label.source {
-                Source::Result(closure) => Some((bound_name(number, closure), closure)),
+                Source::Result(closure) => Some((bound_name(number, &closure.body), apply(&runtime, closure))),
                 _ => None,
             })
-            .collect();
-        let with = if shared {
-            let (bound, applied): (Vec<_>, Vec<_>) =
-                results.into_iter().map(|(name, closure)| (name, apply(&runtime, closure))).unzip();
-            let with = self.with_values(&Cloned, &count, &observe);
-            quote! {
-                if let ::core::option::Option::Some((#(#bound,)*)) = #runtime::private::label(|| {
-                    (#(#applied,)*)
-                }) {
+            .unzip();
+        let series = |kind, path| with(&runtime, kind, path, self.values(true));
+        let counted = self.counter.as_ref().map(|path| count(series("Counter", path)));
+        let observed = self.histogram.as_ref().map(|path| observe(series("Histogram", path)));
+        let mut with = quote!(#counted #observed);
+        if !bound.is_empty() {
+            with = quote! {
+                if let ::core::option::Option::Some((#(#bound,)*)) = #runtime::private::label(|| (#(#applied,)*)) {
                     #with
                 }
-            }
-        } else {
-            self.with_values(&FromResult { runtime: runtime.clone() }, &count, &observe)
-        };
+            };
+        }
         Around {
             before,
             settle: Some(Box::new(move |call, result, outcome| {
@@ -362,26 +360,14 @@ impl Families {
                     }
                 }
             })),
+            until_return: None,
             pauses: true,
             runtime,
         }
     }
 
-    /// The counter counts and the histogram observes, with the labels as `form` writes them.
-    fn with_values(
-        &self,
-        form: &dyn Form,
-        count: &dyn Fn(TokenStream) -> TokenStream,
-        observe: &dyn Fn(TokenStream) -> TokenStream,
-    ) -> TokenStream {
-        let series = |kind, path| with(&self.runtime, kind, path, self.values(form));
-        let counted = self.counter.as_ref().map(|path| count(series("Counter", path)));
-        let observed = self.histogram.as_ref().map(|path| observe(series("Histogram", path)));
-        quote!(#counted #observed)
-    }
-
-    /// The fields of a label set.
-    fn values(&self, form: &dyn Form) -> TokenStream {
+    /// The fields of a label set: expressions as the user wrote them, or what was `bound` to names of ours.
+    fn values(&self, bound: bool) -> TokenStream {
         self.labels
             .iter()
             .enumerate()
@@ -389,63 +375,29 @@ impl Families {
                 let name = &label.name;
                 let value = match &label.source {
                     Source::Literal(expr) => expr.to_token_stream(),
-                    Source::Before(expr) => form.before(number, expr),
-                    Source::Result(closure) => form.result(number, closure),
+                    Source::Before(expr) if bound => self.kept(number, expr),
+                    Source::Before(expr) => expr.to_token_stream(),
+                    Source::Result(closure) => self.kept(number, &closure.body),
                     Source::Outcome => {
                         let ended = ours("ended");
                         quote!(#ended.outcome)
                     }
                 };
-                quote!(#name: #value,)
+                // `method: method` would be the user's to clippy, and is not.
+                let is_name = matches!(&label.source, Source::Before(Expr::Path(path)) if path.path.is_ident(name));
+                if is_name && !bound { quote!(#name: { #value },) } else { quote!(#name: #value,) }
             })
             .collect()
     }
-}
 
-/// How a label's value is written in the place where it is used.
-trait Form {
-    fn before(&self, number: usize, expr: &Expr) -> TokenStream;
-    fn result(&self, number: usize, closure: &ExprClosure) -> TokenStream;
-}
-
-/// As the user wrote it.
-struct Bare;
-impl Form for Bare {
-    fn before(&self, _: usize, expr: &Expr) -> TokenStream {
-        expr.to_token_stream()
-    }
-    fn result(&self, _: usize, closure: &ExprClosure) -> TokenStream {
-        closure.to_token_stream()
-    }
-}
-
-/// A clone of what was bound to a name.
-struct Cloned;
-impl Form for Cloned {
-    fn before(&self, number: usize, expr: &Expr) -> TokenStream {
-        clone_of(bound_name(number, expr))
-    }
-    fn result(&self, number: usize, closure: &ExprClosure) -> TokenStream {
-        clone_of(bound_name(number, closure))
-    }
-}
-
-/// Cloned before it is coerced: a `&String` becomes a `&str` only as itself.
-fn clone_of(name: Ident) -> TokenStream {
-    let clone = ours("clone");
-    quote!({ let #clone = ::core::clone::Clone::clone(&#name); #clone })
-}
-
-/// A kept value, or a closure applied to the result.
-struct FromResult {
-    runtime: TokenStream,
-}
-impl Form for FromResult {
-    fn before(&self, number: usize, expr: &Expr) -> TokenStream {
-        bound_name(number, expr).to_token_stream()
-    }
-    fn result(&self, _: usize, closure: &ExprClosure) -> TokenStream {
-        apply(&self.runtime, closure)
+    /// A clone of a value that was bound to a name; of a `String`, its text.
+    fn kept(&self, number: usize, expr: &Expr) -> TokenStream {
+        let (runtime, name) = (&self.runtime, bound_name(number, expr));
+        let given = located(quote!((&Kept(&#name)).give()), expr.span());
+        quote!({
+            use #runtime::private::keep::*;
+            #given
+        })
     }
 }
 

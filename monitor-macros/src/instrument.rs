@@ -129,7 +129,7 @@ impl Written {
                 }
             }
             "by" => {
-                if let Some(by) = errors.take(arg.expr("items.len() as u64")) {
+                if let Some(by) = errors.take(arg.expr("items.len() as u64")).map(args::ungrouped) {
                     crate::families::refuse_leaving(&by, errors);
                     if !is_amount(&by) {
                         errors.at(&by, "`by` takes a whole number that fits a `u64`");
@@ -206,6 +206,7 @@ pub(crate) fn push(label: LabelArg, labels: &mut Vec<LabelArg>, errors: &mut Err
 }
 
 fn on(expr: Expr) -> syn::Result<On> {
+    let expr = args::ungrouped(expr);
     let word = match &expr {
         Expr::Lit(ExprLit { lit: Lit::Str(word), .. }) => word.value(),
         _ => String::new(),

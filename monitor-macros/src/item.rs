@@ -69,10 +69,10 @@ pub(crate) fn read(name: &str, item: TokenStream, attribute: &TokenStream, error
 /// Takes away the invisible brackets in which `macro_rules!` hands on a whole `$item` or a `$body`.
 fn ungroup(tokens: &mut Vec<TokenTree>) {
     while let Some(TokenTree::Group(group)) = tokens.last() {
-        let inner: Vec<TokenTree> = group.stream().into_iter().collect();
-        if group.delimiter() != Delimiter::None || tokens.len() > 1 && inner.len() != 1 {
+        if group.delimiter() != Delimiter::None {
             break;
         }
+        let inner = group.stream();
         tokens.pop();
         tokens.extend(inner);
     }
@@ -150,9 +150,11 @@ fn hand_on(mut tokens: Vec<TokenTree>, attribute: &TokenStream) -> TokenStream {
     let Some(TokenTree::Group(block)) = tokens.pop() else { return tokens.into_iter().collect() };
     let mut out = TokenStream::new();
     for item in items(block.stream()) {
-        let is = |word: &str| item.iter().any(|token| matches!(token, TokenTree::Ident(found) if found == word));
+        let is = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(found) if found == word);
+        let function = item.iter().position(|token| is(token, "fn"));
+        let is_const = item.iter().take(function.unwrap_or_default()).any(|token| is(token, "const"));
         let has_body = matches!(item.last(), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
-        if is("fn") && !is("const") && has_body {
+        if function.is_some() && !is_const && has_body {
             out.extend(attribute.clone());
         }
         out.extend(item);
@@ -168,14 +170,22 @@ fn items(block: TokenStream) -> Vec<Vec<TokenTree>> {
     let punct = |token: Option<&TokenTree>, chars: &str| matches!(token, Some(TokenTree::Punct(punct)) if chars.contains(punct.as_char()));
     let mut items = Vec::new();
     let mut item: Vec<TokenTree> = Vec::new();
-    let mut tokens = block.into_iter().peekable();
-    while let Some(token) = tokens.next() {
+    // A stack, the next token on top.
+    let mut tokens: Vec<TokenTree> = block.into_iter().collect();
+    tokens.reverse();
+    while let Some(token) = tokens.pop() {
         let before = item.last().cloned();
         let ends = match &token {
             TokenTree::Punct(punct) => punct.as_char() == ';',
+            // `macro_rules!` hands on an `$item` in invisible brackets.
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None && is_before_item(&item) => {
+                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                tokens.extend(inner.into_iter().rev());
+                continue;
+            }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 let of_function = item.iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
-                let generic_argument = punct(before.as_ref(), "<,=") || punct(tokens.peek(), ">,");
+                let generic_argument = punct(tokens.last(), ">,");
                 let of_macro = punct(before.as_ref(), "!");
                 of_function && !generic_argument || of_macro
             }
@@ -190,6 +200,15 @@ fn items(block: TokenStream) -> Vec<Vec<TokenTree>> {
         items.push(item);
     }
     items
+}
+
+/// Whether an item has nothing yet but attributes.
+fn is_before_item(item: &[TokenTree]) -> bool {
+    item.iter().all(|token| match token {
+        TokenTree::Punct(punct) => punct.as_char() == '#',
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Bracket,
+        _ => false,
+    })
 }
 
 impl Function {

@@ -1,7 +1,7 @@
 //! Code before and after a body, sync or async, so that rustc says of the body what it would say without us.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
@@ -15,6 +15,9 @@ pub(crate) struct Around {
     /// Ends the call, given expressions for it, for a reference to the value and for its outcome; `None` when there is
     /// nothing to learn from the value and dropping the call ends it.
     pub(crate) settle: Option<Settle>,
+    /// Statements after `before` that make the call end by itself, as a success, when the body returns; `None` when it
+    /// needs the value for more than its outcome.
+    pub(crate) until_return: Option<TokenStream>,
     /// Whether the call may be handed to a future that the function returns.
     pub(crate) pauses: bool,
     /// The path of the runtime.
@@ -48,6 +51,9 @@ pub(crate) fn returns(function: &Function) -> Returns {
     while let Type::Paren(syn::TypeParen { elem, .. }) | Type::Group(syn::TypeGroup { elem, .. }) = ty {
         ty = elem;
     }
+    if is_no_future(ty) {
+        return Returns::Plain;
+    }
     match ty {
         Type::Never(_) => Returns::Never,
         Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::Ptr(_) => Returns::Plain,
@@ -75,12 +81,36 @@ pub(crate) fn may_return_future(function: &Function) -> bool {
     !function.is_async() && returns(function) == Returns::Unknown
 }
 
+/// Whether a type is `impl Trait` of a trait that tells no outcome and that no caller could await.
+fn is_no_future(ty: &Type) -> bool {
+    const TRAITS: [&str; 7] =
+        ["Iterator", "DoubleEndedIterator", "ExactSizeIterator", "IntoIterator", "Display", "Debug", "Error"];
+    let Type::ImplTrait(hidden) = ty else { return false };
+    let mut names = hidden.bounds.iter().filter_map(|bound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    });
+    // `Fn(A) -> B` and its kin are the only traits that are written with parentheses.
+    names.any(|last| {
+        matches!(last.arguments, syn::PathArguments::Parenthesized(_)) || TRAITS.iter().any(|name| last.ident == name)
+    })
+}
+
+/// Whether the declared type is `impl Trait`.
+fn is_hidden(function: &Function) -> bool {
+    matches!(function.output(), ReturnType::Type(_, ty) if matches!(**ty, Type::ImplTrait(_)))
+}
+
 /// The function with `around` around its body.
 pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
-    let Around { before, settle, pauses, runtime } = around;
+    let Around { before, settle, until_return, pauses, runtime } = around;
     let body = &function.body;
     let returns = returns(function);
     let later = pauses && may_return_future(function);
+    if let (Some(until_return), Returns::Plain, false) = (&until_return, returns, function.is_async()) {
+        // Without a closure around it the body is the function's own in every respect.
+        return function.with_body(quote!(#before #until_return #body));
+    }
     let Some(settle) = settle.filter(|_| returns != Returns::Never) else {
         if !later {
             // A guard alone keeps `#[track_caller]` and the order of drops.
@@ -126,12 +156,14 @@ fn sync(
     };
     if later {
         let kind = ours("kind");
+        // Behind `impl Trait` a future may be exchanged for another; a type with a name has to stay what it is.
+        let form = format_ident!("{}", if is_hidden(function) { "hidden" } else { "named" });
         let settled = settle(&call, quote!(#value), outcome(function, &quote!(#value), runtime));
         quote! {
             #before
             #run
             let #kind = {
-                use #runtime::private::returned::*;
+                use #runtime::private::returned::#form::*;
                 (&&&&Returned(&#value)).kind()
             };
             #kind.finish(#value, #call, |#call, #value| #settled)
@@ -149,20 +181,19 @@ fn sync(
 
 fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settled<'_>) -> TokenStream {
     let body = &function.body;
-    let (call, value, tail) = (call(), ours("value"), ours("tail"));
+    let (call, value) = (call(), ours("value"));
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
     let opened = located(quote!(async move), body.span_open());
-    // The branch never taken types `return` and `?`; the typed tail types the rest.
+    // The branch never taken types `return`, `?` and the tail; the type outside keeps lifetimes blamed on the body.
     quote! {
         #before
-        let #value = #opened {
+        let #value = #runtime::private::typed::<#ty, _>(#opened {
             if false {
                 return #runtime::private::unreached::<#ty>();
             }
-            let #tail: #ty = #body;
-            #tail
-        }.await;
+            #body
+        }).await;
         #settled;
         #value
     }

@@ -168,6 +168,8 @@ pub struct Call<T: Target> {
     by: u64,
     start: u64,
     running: bool,
+    /// What it means when the call is dropped unfinished and nothing panics.
+    dropped: Outcome,
 }
 
 impl<T: Target> Call<T> {
@@ -175,7 +177,14 @@ impl<T: Target> Call<T> {
     #[inline]
     pub fn start(target: T, by: u64) -> Self {
         target.enter();
-        Call { target, by, start: clock::ticks(), running: true }
+        Call { target, by, start: clock::ticks(), running: true, dropped: Outcome::Cancelled }
+    }
+
+    /// Of a synchronous body whose every value is a success: it cannot be cancelled, so dropped is returned.
+    #[inline]
+    pub fn until_return(mut self) -> Self {
+        self.dropped = Outcome::Success;
+        self
     }
 
     /// The body has returned.
@@ -211,7 +220,7 @@ impl<T: Target> Drop for Call<T> {
     fn drop(&mut self) {
         if self.running {
             // Where the outcome makes no difference, this is how every call ends.
-            self.end(if self.target.asks() { Outcome::of_drop() } else { Outcome::Success });
+            self.end(if self.target.asks() { Outcome::of_drop(self.dropped) } else { Outcome::Success });
         }
     }
 }
@@ -295,7 +304,56 @@ impl<K> Drop for ResultCall<K> {
         if self.running
             && let Some(kept) = self.kept.take()
         {
-            (self.without)(kept, Ended { outcome: Outcome::of_drop(), by: self.by, start: self.start });
+            (self.without)(
+                kept,
+                Ended { outcome: Outcome::of_drop(Outcome::Cancelled), by: self.by, start: self.start },
+            );
+        }
+    }
+}
+
+/// Counts a synchronous call whose every value is a success, when its body returns.
+#[derive(Debug)]
+pub struct UntilReturn<C: Count> {
+    counter: C,
+    by: u64,
+}
+
+impl<C: Count> UntilReturn<C> {
+    /// The body begins.
+    #[inline]
+    pub const fn new(counter: C, by: u64) -> Self {
+        UntilReturn { counter, by }
+    }
+}
+
+impl<C: Count> Drop for UntilReturn<C> {
+    #[inline]
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.counter.count(self.by);
+        }
+    }
+}
+
+/// What counts: a call site, or a series found at run time, if it could be had.
+pub trait Count {
+    /// Adds `by`.
+    fn count(&self, by: u64);
+}
+
+impl Count for &'static Site {
+    #[inline]
+    fn count(&self, by: u64) {
+        self.add(by);
+    }
+}
+
+impl Count for Option<CounterSeries> {
+    #[inline]
+    fn count(&self, by: u64) {
+        if let Some(series) = self {
+            series.add(by);
         }
     }
 }

@@ -32,12 +32,12 @@ macro_rules! assert_delta {
         let before = series.here();
         let value = $body;
         let delta = series.here() - before;
-        let expected = f64::from($delta);
-        assert!(
+        let expected = <::core::primitive::f64 as ::core::convert::From<_>>::from($delta);
+        ::core::assert!(
             delta == expected,
             "{}{{{}}} changed by {delta} on this thread, not by {expected}",
-            stringify!($family $(:: $segment)*),
-            stringify!($($labels)*),
+            ::core::stringify!($family $(:: $segment)*),
+            ::core::stringify!($($labels)*),
         );
         value
     }};

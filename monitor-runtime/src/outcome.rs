@@ -34,9 +34,10 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a call that is dropped without having finished.
-    pub(crate) fn of_drop() -> Outcome {
-        if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }
+    /// The outcome of a call that is dropped without having finished, and what it is `otherwise`, without a panic.
+    #[inline]
+    pub(crate) fn of_drop(otherwise: Outcome) -> Outcome {
+        if std::thread::panicking() { Outcome::Panic } else { otherwise }
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 pub use inventory;
 
-pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall};
+pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
     LabelBuffer, LabelSet, LabelValue, NoLabels, Place, Site,
@@ -79,9 +79,47 @@ pub fn unreached<T>() -> T {
     unreachable!("a branch that generated code never takes")
 }
 
+/// Says what a body's future gives, so that a lifetime is blamed on the body and not on what is around it.
+#[inline(always)]
+pub fn typed<T, F: Future<Output = T>>(body: F) -> F {
+    body
+}
+
 /// Hands the result to a label's closure. The lifetime is one, so that the closure may give out what it borrows.
 pub fn apply<'a, T: ?Sized, L>(result: &'a T, label: impl FnOnce(&'a T) -> L) -> L {
     label(result)
+}
+
+/// What a label is given of a value that was kept: a clone, or, of a `String`, its text. A `String` lets a label read
+/// an argument that the body consumes.
+pub mod keep {
+    /// What is asked.
+    #[derive(Debug)]
+    pub struct Kept<'a, T>(pub &'a T);
+
+    #[doc(hidden)]
+    pub trait Text<'a> {
+        fn give(&self) -> &'a str;
+    }
+
+    impl<'a> Text<'a> for Kept<'a, String> {
+        #[inline]
+        fn give(&self) -> &'a str {
+            self.0
+        }
+    }
+
+    #[doc(hidden)]
+    pub trait Value<T> {
+        fn give(&self) -> T;
+    }
+
+    impl<T: Clone> Value<T> for &Kept<'_, T> {
+        #[inline]
+        fn give(&self) -> T {
+            self.0.clone()
+        }
+    }
 }
 
 /// Ends a call that learns nothing from its value.
@@ -193,11 +231,27 @@ pub mod returned {
         )*};
     }
 
-    levels! {
-        IsSendBox AsSendBox ['a, T] &&&Returned<'_, SendBox<'a, T>>;
-        IsLocalBox AsLocalBox ['a, T] &&Returned<'_, LocalBox<'a, T>>;
-        IsFuture AsFuture [F: Future] &Returned<'_, F>;
-        IsValue AsValue [T: ?Sized] Returned<'_, T>;
+    /// For a declared type that has a name: only a boxed future can be exchanged for another of the same type.
+    pub mod named {
+        pub use super::Returned;
+        use super::{AsLocalBox, AsSendBox, AsValue, LocalBox, SendBox};
+
+        levels! {
+            IsSendBox AsSendBox ['a, T] &&Returned<'_, SendBox<'a, T>>;
+            IsLocalBox AsLocalBox ['a, T] &Returned<'_, LocalBox<'a, T>>;
+            IsValue AsValue [T: ?Sized] Returned<'_, T>;
+        }
+    }
+
+    /// For `impl Trait`.
+    pub mod hidden {
+        pub use super::Returned;
+        use super::{AsFuture, AsValue, Future};
+
+        levels! {
+            IsFuture AsFuture [F: Future] &Returned<'_, F>;
+            IsValue AsValue [T: ?Sized] Returned<'_, T>;
+        }
     }
 
     impl AsSendBox {

@@ -1,7 +1,26 @@
-//! What the suites here share: which compiler the messages are blessed on.
+//! What the suites here share: which compiler the messages are blessed on, and a runtime for futures that never wait.
+
+pub mod lab;
 
 use std::io::Write;
+use std::pin::pin;
 use std::process::Command;
+use std::task::{Context, Poll, Waker};
+
+/// Polls a future that is never pending for long.
+///
+/// # Panics
+/// When it is.
+pub fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1000 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+    panic!("the future is still pending")
+}
 
 /// The compiler whose messages the `.stderr` files hold.
 pub const BLESSED_ON: &str = "1.95.";

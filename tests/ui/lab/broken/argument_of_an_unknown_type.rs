@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(number: Number) -> u8 {
+    number.0
+}

@@ -1,0 +1,8 @@
+fn helper(a: u8, b: u8) -> u8 {
+    a + b
+}
+
+#[attribute]
+pub fn function(number: u8) -> u8 {
+    helper(number)
+}

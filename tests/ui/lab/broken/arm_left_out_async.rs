@@ -1,0 +1,6 @@
+#[attribute]
+pub async fn function(number: Option<u8>) -> u8 {
+    match number {
+        Some(number) => number,
+    }
+}

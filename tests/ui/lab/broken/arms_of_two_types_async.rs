@@ -1,0 +1,7 @@
+#[attribute]
+pub async fn function(number: u8) -> u8 {
+    match number {
+        0 => "none",
+        _ => number,
+    }
+}

@@ -1,0 +1,8 @@
+async fn helper() -> u8 {
+    1
+}
+
+#[attribute]
+pub fn function() -> u8 {
+    helper().await
+}

@@ -1,0 +1,8 @@
+async fn helper() -> Result<u8, String> {
+    Ok(1)
+}
+
+#[attribute]
+pub async fn function() -> Result<u8, String> {
+    helper()
+}

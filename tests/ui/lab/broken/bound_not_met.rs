@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function<T>(value: T) -> String {
+    value.to_string()
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function<T>(value: T) -> String {
+    value.to_string()
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> Box<dyn std::error::Error> {
+    Box::new(5)
+}

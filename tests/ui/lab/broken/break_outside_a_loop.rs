@@ -1,0 +1,7 @@
+#[attribute]
+pub fn function(number: u8) -> u8 {
+    if number > 3 {
+        break;
+    }
+    number
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> Result<u8, String> {
+    Err(5)
+}

@@ -1,0 +1,9 @@
+#[attribute]
+pub fn function() -> u8 {
+    1
+}
+
+#[attribute]
+pub fn function() -> u8 {
+    2
+}

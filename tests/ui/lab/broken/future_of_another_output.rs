@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> impl Future<Output = u8> {
+    async { "text" }
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> impl Iterator<Item = u8> {
+    vec!["a"].into_iter()
+}

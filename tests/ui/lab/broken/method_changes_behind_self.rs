@@ -1,0 +1,12 @@
+pub struct Account {
+    name: String,
+    amount: u8,
+}
+
+impl Account {
+    #[attribute]
+    pub fn function(&self) -> u8 {
+        self.amount += 1;
+        self.amount
+    }
+}

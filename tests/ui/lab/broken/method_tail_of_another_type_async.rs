@@ -1,0 +1,11 @@
+pub struct Account {
+    name: String,
+    amount: u8,
+}
+
+impl Account {
+    #[attribute]
+    pub async fn function(&mut self) -> &mut String {
+        &mut self.amount
+    }
+}

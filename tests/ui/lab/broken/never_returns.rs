@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> ! {
+    let _done = 1;
+}

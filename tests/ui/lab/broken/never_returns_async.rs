@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function() -> ! {
+    let _done = 1;
+}

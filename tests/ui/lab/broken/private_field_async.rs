@@ -1,0 +1,11 @@
+mod inner {
+    #[derive(Default)]
+    pub struct Point {
+        x: u8,
+    }
+}
+
+#[attribute]
+pub async fn function() -> u8 {
+    inner::Point::default().x
+}

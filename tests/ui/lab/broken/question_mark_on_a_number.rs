@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function(number: u8) -> Option<u8> {
+    let number = number?;
+    Some(number)
+}

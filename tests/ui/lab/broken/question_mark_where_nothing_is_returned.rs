@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function(text: &str) {
+    let number: u8 = text.parse()?;
+    drop(number.to_string());
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function() -> &'static str {
+    let text = String::new();
+    &text
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function() -> &'static str {
+    let text = String::new();
+    &text
+}

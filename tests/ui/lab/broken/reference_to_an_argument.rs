@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(text: String) -> &'static str {
+    text.as_str()
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(text: String) -> &'static str {
+    text.as_str()
+}

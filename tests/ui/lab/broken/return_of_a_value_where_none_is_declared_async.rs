@@ -1,0 +1,6 @@
+#[attribute]
+pub async fn function(number: u8) {
+    if number > 3 {
+        return number;
+    }
+}

@@ -1,0 +1,7 @@
+#[attribute]
+pub async fn function(number: u8) -> u64 {
+    if number > 3 {
+        return number;
+    }
+    5
+}

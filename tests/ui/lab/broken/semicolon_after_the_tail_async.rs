@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(number: u8) -> u8 {
+    number + 1;
+}

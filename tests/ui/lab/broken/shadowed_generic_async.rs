@@ -1,0 +1,6 @@
+#[attribute]
+pub async fn function() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.push("a");
+    bytes
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function(number: u8) -> String {
+    let number = number + 1;
+    number
+}

@@ -1,0 +1,7 @@
+#[attribute]
+pub async fn function(number: u8) -> impl std::fmt::Display {
+    if number > 3 {
+        return "many";
+    }
+    number
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function() -> usize {
+    let numbers = "1 2".split(' ').map(|text| text.parse().unwrap()).collect();
+    numbers.len()
+}

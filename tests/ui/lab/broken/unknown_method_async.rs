@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(text: &str) -> usize {
+    text.lenght()
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function() -> u8 {
+    let number = 1;
+    numbr + number
+}

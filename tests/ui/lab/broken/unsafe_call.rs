@@ -1,0 +1,8 @@
+unsafe fn helper() -> u8 {
+    1
+}
+
+#[attribute]
+pub fn function() -> u8 {
+    helper()
+}

@@ -1,0 +1,7 @@
+#[attribute]
+pub fn function(number: u8) -> u8 {
+    number + 1
+}
+
+#[attribute]
+pub fn nothing() {}

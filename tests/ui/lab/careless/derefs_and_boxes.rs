@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(text: Box<String>) -> String {
+    *text
+}

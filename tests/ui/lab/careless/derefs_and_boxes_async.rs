@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(text: Box<String>) -> String {
+    *text
+}

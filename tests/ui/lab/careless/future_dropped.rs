@@ -1,0 +1,6 @@
+async fn helper() {}
+
+#[attribute]
+pub fn function() {
+    helper();
+}

@@ -1,0 +1,6 @@
+async fn helper() {}
+
+#[attribute]
+pub async fn function() {
+    helper();
+}

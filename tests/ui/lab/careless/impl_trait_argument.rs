@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(text: impl AsRef<str> + Clone) -> usize {
+    text.as_ref().len()
+}

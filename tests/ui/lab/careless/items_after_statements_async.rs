@@ -1,0 +1,7 @@
+#[attribute]
+pub async fn function(number: u8) -> u8 {
+    let doubled = number * 2;
+    fn helper() {}
+    helper();
+    doubled
+}

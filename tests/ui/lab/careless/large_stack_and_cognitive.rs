@@ -1,0 +1,9 @@
+#[attribute]
+pub fn function(a: bool, b: bool) -> u8 {
+    if a && b {
+        if a {
+            return 1;
+        }
+    }
+    2
+}

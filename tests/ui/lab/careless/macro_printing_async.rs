@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function(number: u8) {
+    println!("{}", number);
+    dbg!(number);
+}

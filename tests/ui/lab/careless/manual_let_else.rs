@@ -1,0 +1,9 @@
+#[attribute]
+pub fn function(number: Option<u8>) -> u8 {
+    let number = if let Some(number) = number {
+        number
+    } else {
+        return 0;
+    };
+    number
+}

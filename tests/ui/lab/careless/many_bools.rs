@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(a: bool, b: bool, c: bool, d: bool) -> bool {
+    a && b || c && d
+}

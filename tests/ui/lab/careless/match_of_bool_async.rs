@@ -1,0 +1,7 @@
+#[attribute]
+pub async fn function(good: bool) -> u8 {
+    match good {
+        true => 1,
+        false => 2,
+    }
+}

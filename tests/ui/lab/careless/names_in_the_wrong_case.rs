@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function(Number: u8) -> u8 {
+    let MyNumber = Number;
+    MyNumber
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(text: String) -> usize {
+    text.len()
+}

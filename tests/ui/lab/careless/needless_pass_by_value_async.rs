@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(text: String) -> usize {
+    text.len()
+}

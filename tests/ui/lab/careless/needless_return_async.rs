@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(number: u8) -> u8 {
+    return number + 1;
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function(number: u8) {
+    drop(number.to_string());
+    return;
+}

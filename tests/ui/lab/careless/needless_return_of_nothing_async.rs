@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function(number: u8) {
+    drop(number.to_string());
+    return;
+}

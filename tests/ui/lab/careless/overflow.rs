@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function() -> u8 {
+    255 + 1
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function() -> Result<u8, ()> {
+    Err(())
+}

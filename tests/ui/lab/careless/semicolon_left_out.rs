@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(numbers: &mut Vec<u8>) {
+    numbers.push(1)
+}

@@ -1,0 +1,6 @@
+#[attribute]
+pub fn function(text: &str) -> String {
+    let text = text.to_string();
+    let copy = text.clone();
+    copy
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function<'a>(text: &'a str) -> &'a str {
+    text
+}

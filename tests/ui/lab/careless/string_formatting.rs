@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(number: u8) -> String {
+    format!("{}", number)
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(_number: u8) -> u8 {
+    _number
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function() {
+    let unit = ();
+    unit
+}

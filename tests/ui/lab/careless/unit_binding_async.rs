@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function() {
+    let unit = ();
+    unit
+}

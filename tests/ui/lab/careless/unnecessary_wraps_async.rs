@@ -1,0 +1,4 @@
+#[attribute]
+pub async fn function(number: u8) -> Option<u8> {
+    Some(number)
+}

@@ -1,0 +1,5 @@
+#[attribute]
+pub async fn function() -> u8 {
+    use std::fmt::Write;
+    1
+}

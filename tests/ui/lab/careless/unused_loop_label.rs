@@ -1,0 +1,6 @@
+#[attribute]
+pub fn function() -> u8 {
+    'outer: loop {
+        break 1;
+    }
+}

@@ -1,0 +1,6 @@
+#[attribute]
+pub async fn function() -> u8 {
+    'outer: loop {
+        break 1;
+    }
+}

@@ -1,0 +1,4 @@
+#[attribute]
+pub fn function(mut number: u8) -> u8 {
+    number
+}

@@ -1,0 +1,9 @@
+fn helper() -> Result<u8, String> {
+    Ok(1)
+}
+
+#[attribute]
+pub fn function(number: u8) -> u8 {
+    helper();
+    number
+}

@@ -1,0 +1,127 @@
+//! What rustc and clippy say of a function, they say with our attribute too: nothing more, nothing less, nowhere else.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use ui::lab::{Difference, Lab, Lints, each, files, without_attributes};
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+
+static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::new("ui", &["monitor_runtime", "async_trait", "tracing", "ui"]));
+
+/// The attributes under which each body stands, one a shape of the expansion.
+const ATTRIBUTES: [&str; 5] = [
+    "#[monitor_runtime::instrument(counter = metrics::CALLS)]",
+    "#[monitor_runtime::instrument(counter = metrics::CALLS, histogram = metrics::LATENCY, gauge = metrics::RUNNING)]",
+    "#[monitor_runtime::track_latency(metrics::LATENCY)]",
+    "#[monitor_runtime::instrument(counter = metrics::OUTCOMES, on = \"any\", outcome)]",
+    "#[monitor_runtime::instrument(counter = metrics::RESULTS, result = |_any| \"any\")]",
+];
+
+/// What the attributes name; it stands below the body, so that no line moves.
+const METRICS: &str = r#"
+#[allow(dead_code, missing_docs, reason = "not every attribute needs every metric")]
+mod metrics {
+    monitor_runtime::metrics! {
+        /// Calls
+        pub(crate) counter CALLS = "lab_calls_total";
+        /// Calls by outcome
+        pub(crate) counter OUTCOMES = "lab_outcomes_total" { outcome: monitor_runtime::Outcome };
+        /// Calls by result
+        pub(crate) counter RESULTS = "lab_results_total" { result: &'static str };
+        /// Seconds
+        pub(crate) histogram LATENCY = "lab_latency_seconds";
+        /// In flight
+        pub(crate) gauge RUNNING = "lab_running";
+    }
+}
+"#;
+
+/// Lints that are lost, and why that is as it should be, or as it has to be.
+const LOST: [&str; 11] = [
+    // A function that counts cannot be `const`.
+    "clippy::missing_const_for_fn",
+    // A function that returns a future is no longer that future's block alone.
+    "clippy::manual_async_fn",
+    // The body stands in a block that is awaited, to learn its value.
+    "clippy::unused_async",
+    // The body stands in a closure or in a block, and these look at the body of a function.
+    "clippy::boxed_local",
+    "clippy::elidable_lifetime_names",
+    "clippy::needless_lifetimes",
+    "clippy::needless_pass_by_value",
+    "clippy::needless_return",
+    "clippy::unnecessary_wraps",
+    "clippy::let_and_return",
+    "unconditional_recursion",
+];
+
+/// Broken bodies of which rustc says the same in another way, because an argument is captured, or a loop's end is a
+/// closure's: what is said has another code, or stands at the expression around.
+const SAID_ANOTHER_WAY: [&str; 5] = [
+    "lab/broken/break_outside_a_loop.rs",
+    "lab/broken/change_of_an_immutable_argument.rs",
+    "lab/broken/change_of_an_immutable_argument_async.rs",
+    "lab/broken/closure_outlives_its_argument.rs",
+    "lab/broken/closure_outlives_its_argument_async.rs",
+];
+
+fn name(file: &Path) -> String {
+    file.strip_prefix(PACKAGE).unwrap_or(file).display().to_string()
+}
+
+fn report(differences: Vec<Option<String>>) {
+    let all: Vec<String> = differences.into_iter().flatten().collect();
+    assert!(all.is_empty(), "{} differ:\n{}", all.len(), all.join("\n"));
+}
+
+#[test]
+fn a_valid_function_gets_the_same_lints() {
+    let folders = ["instrument/pass", "track_latency/pass"];
+    let cases: Vec<_> = folders.iter().flat_map(|folder| files(PACKAGE, folder)).collect();
+    report(each(&cases, |file| {
+        let (name, with) = (name(file), fs::read_to_string(file).expect("a case"));
+        let without = without_attributes(&with);
+        assert_ne!(with, without, "{name} has no attribute of ours");
+        let without = LAB.hear(&format!("{name}-without"), &without, Lints::Pedantic, "2024");
+        let with = LAB.hear(&format!("{name}-with"), &with, Lints::Pedantic, "2024");
+        let difference = Difference::between(&without, &with).except_lost(&LOST);
+        (!difference.is_none()).then(|| format!("{name}\n{difference}"))
+    }));
+}
+
+/// Compares, for each file of a folder, the body alone with the body under each of `attributes`.
+fn compare(folder: &str, attributes: &[&str], lints: Lints) -> Vec<Option<String>> {
+    const PLACE: &str = "#[attribute]";
+    let cases: Vec<_> = files(PACKAGE, folder).into_iter().map(|file| (name(&file), file)).collect();
+    each(&cases, |(name, file)| {
+        let source = fs::read_to_string(file).expect("a case") + METRICS;
+        assert!(source.contains(PLACE), "{name} has no {PLACE}");
+        let without = LAB.hear(&format!("{name}-without"), &source.replace(PLACE, "//"), lints, "2024");
+        assert!(!without.is_empty(), "{name}: nothing is said of it");
+        let mut differences = String::new();
+        for (number, attribute) in attributes.iter().enumerate() {
+            let with = LAB.hear(&format!("{name}-{number}"), &source.replace(PLACE, attribute), lints, "2024");
+            let difference = Difference::between(&without, &with).except_lost(&LOST);
+            if !difference.is_none() {
+                differences += &format!("  under {attribute}\n{difference}");
+            }
+        }
+        match (SAID_ANOTHER_WAY.contains(&name.as_str()), differences.is_empty()) {
+            (true, true) => Some(format!("{name}\n  is the same now: take it off the list\n")),
+            (false, false) => Some(format!("{name}\n{differences}")),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn a_broken_body_gets_the_same_errors() {
+    report(compare("lab/broken", &ATTRIBUTES, Lints::Default));
+}
+
+#[test]
+fn a_careless_body_gets_the_same_lints() {
+    report(compare("lab/careless", &ATTRIBUTES[1..4], Lints::Pedantic));
+}
