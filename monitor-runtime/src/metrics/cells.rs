@@ -89,7 +89,7 @@ pub(crate) fn add(cell: u32, n: u64) {
 #[inline(never)]
 fn add_away(cell: u32, n: u64) {
     if let Some((row, page)) = away(cell) {
-        row.add(&page[in_page(cell)], n);
+        row.add(&page.0[in_page(cell)], n);
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn observe(first: u32, bucket: usize, sum: usize, value: f64) {
 #[inline(never)]
 fn observe_away(first: u32, bucket: usize, sum: usize, value: f64) {
     let Some((row, page)) = away(first) else { return };
-    let series = &page[in_page(first)..];
+    let series = &page.0[in_page(first)..];
     if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
         row.add(bucket, 1);
         row.add_f64(sum, value);
@@ -208,7 +208,7 @@ fn settle(cell: u32) -> Option<(&'static Row, &'static Page)> {
     if own.is_some() {
         ROW.set(own);
         if let Some(home) = row.page(0) {
-            HOME.set(home);
+            HOME.set(&home.0);
         }
     }
     Some((row, page))
@@ -220,7 +220,10 @@ const PAGE: usize = if cfg!(loom) { 4 } else { 1024 };
 const SEGMENT: usize = if cfg!(loom) { 2 } else { 64 };
 const SEGMENTS: usize = if cfg!(loom) { 2 } else { 256 };
 
-type Page = [AtomicU64; PAGE];
+/// Alone on its cache lines, and on those that the processor fetches along with them: the next page in memory
+/// may be another thread's.
+#[repr(align(128))]
+struct Page([AtomicU64; PAGE]);
 type Segment = [OnceLock<Box<Page>>; SEGMENT];
 
 fn in_page(cell: u32) -> usize {
@@ -392,7 +395,7 @@ const PATIENCE: usize = if cfg!(loom) { 1 } else { 16 };
 
 fn base_and_mark(page: &Page, first: u32) -> Option<(&AtomicU64, &AtomicU64)> {
     let at = in_page(first);
-    Some((page.get(at + 1)?, page.get(at + 2)?))
+    Some((page.0.get(at + 1)?, page.0.get(at + 2)?))
 }
 
 /// One thread's cells. Pages come into being when they are first written.
@@ -417,11 +420,11 @@ impl Row {
         let page = cell as usize / PAGE;
         let segment = self.segments.get(page / SEGMENT)?;
         let segment = segment.get_or_init(|| Box::new(array::from_fn(|_| OnceLock::new())));
-        Some(segment[page % SEGMENT].get_or_init(|| Box::new(array::from_fn(|_| AtomicU64::new(0)))))
+        Some(segment[page % SEGMENT].get_or_init(|| Box::new(Page(array::from_fn(|_| AtomicU64::new(0))))))
     }
 
     fn read(&self, cell: u32) -> u64 {
-        self.page(cell).map_or(0, |page| page[in_page(cell)].load(Ordering::Relaxed))
+        self.page(cell).map_or(0, |page| page.0[in_page(cell)].load(Ordering::Relaxed))
     }
 
     fn add(&self, slot: &AtomicU64, n: u64) {
@@ -457,13 +460,13 @@ impl Reader {
     /// The count in a cell, over all rows.
     #[inline]
     pub(crate) fn sum(&mut self, cell: u32) -> u64 {
-        self.pages(cell).fold(0, |total, page| total.wrapping_add(page[in_page(cell)].load(Ordering::Relaxed)))
+        self.pages(cell).fold(0, |total, page| total.wrapping_add(page.0[in_page(cell)].load(Ordering::Relaxed)))
     }
 
     /// The `f64` in a cell, over all rows.
     #[inline]
     pub(crate) fn sum_f64(&mut self, cell: u32) -> f64 {
-        self.pages(cell).fold(0.0, |total, page| total + f64::from_bits(page[in_page(cell)].load(Ordering::Relaxed)))
+        self.pages(cell).fold(0.0, |total, page| total + f64::from_bits(page.0[in_page(cell)].load(Ordering::Relaxed)))
     }
 
     /// The counts in the cells from `first` on, which were reserved together, over all rows.
@@ -471,7 +474,7 @@ impl Reader {
     pub(crate) fn sums(&mut self, first: u32, out: &mut [u64]) {
         out.fill(0);
         for page in self.pages(first) {
-            for (total, slot) in out.iter_mut().zip(&page[in_page(first)..]) {
+            for (total, slot) in out.iter_mut().zip(&page.0[in_page(first)..]) {
                 *total = total.wrapping_add(slot.load(Ordering::Relaxed));
             }
         }

@@ -21,8 +21,8 @@ fn count(cells: &Cells, cell: u32, n: u64) {
     let own = cells.acquire();
     let row = own.unwrap_or(cells.shared());
     let page = cells.page(row, cell).expect("the cell is given out");
-    row.add(&page[in_page(cell)], n);
-    row.add(&page[in_page(cell)], n);
+    row.add(&page.0[in_page(cell)], n);
+    row.add(&page.0[in_page(cell)], n);
     if let Some(row) = own {
         cells.release(row);
     }
@@ -122,7 +122,7 @@ fn loom_an_index_that_reached_a_thread_can_be_written() {
 fn step(cells: &Cells, gauge: u32) {
     let row = cells.acquire().expect("a row");
     let page = cells.page(row, gauge).expect("the cell is given out");
-    row.add(&page[in_page(gauge)], 1);
+    row.add(&page.0[in_page(gauge)], 1);
 }
 
 #[test]
