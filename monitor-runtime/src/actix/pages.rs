@@ -48,12 +48,38 @@ pub(super) struct Failure;
 pub(super) struct Pages {
     registry: Registry,
     in_flight: usize,
-    /// The pages that are being made, one for each format and encoding at most.
-    making: Mutex<[Option<watch::Receiver<Option<Made>>>; 4]>,
+    /// One for each format and encoding.
+    kinds: Mutex<[Kind; 4]>,
     places: Arc<Semaphore>,
     line: Semaphore,
     /// Who is being sent a page.
     readers: Mutex<Vec<Weak<Reader>>>,
+}
+
+/// The pages of one format and encoding.
+#[derive(Debug, Default)]
+struct Kind {
+    /// How many have been begun.
+    begun: u64,
+    /// The one that is being made.
+    making: Option<watch::Receiver<Option<Made>>>,
+    /// The number of the one made last, kept while scrapes wait in line.
+    last: Option<(u64, Made)>,
+}
+
+/// What a scrape asks for, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    format: Format,
+    encoding: Encoding,
+    /// How many pages of the kind had been begun.
+    begun: u64,
+}
+
+impl Wish {
+    fn kind(self) -> usize {
+        usize::from(self.format == Format::OpenMetrics) * 2 + usize::from(self.encoding == Encoding::Gzip)
+    }
 }
 
 impl Pages {
@@ -71,7 +97,7 @@ impl Pages {
         let pages = Arc::new(Pages {
             registry: registry.clone(),
             in_flight,
-            making: Mutex::default(),
+            kinds: Mutex::default(),
             places: Arc::new(Semaphore::new(in_flight)),
             line: Semaphore::new(WAITING),
             readers: Mutex::default(),
@@ -97,31 +123,54 @@ impl Pages {
         }
     }
 
-    /// The page as it is now, or as it is being made for somebody else. It goes on being made when nobody waits for it
-    /// any longer.
-    pub(super) async fn page(self: &Arc<Self>, format: Format, encoding: Encoding) -> Made {
-        let mut made = self.making(format, encoding);
-        match made.wait_for(Option::is_some).await {
+    /// Notes what a scrape asks for at the moment when it comes.
+    pub(super) fn wish(&self, format: Format, encoding: Encoding) -> Wish {
+        let mut wish = Wish { format, encoding, begun: 0 };
+        wish.begun = lock(&self.kinds)[wish.kind()].begun;
+        wish
+    }
+
+    /// The page as it is now, as it was at some time since it was wished for, or as it is being made for somebody else.
+    /// It goes on being made when nobody waits for it any longer.
+    pub(super) async fn page(self: &Arc<Self>, wish: Wish) -> Made {
+        let mut making = match self.made_or_making(wish) {
+            Ok(made) => return made,
+            Err(making) => making,
+        };
+        match making.wait_for(Option::is_some).await {
             Ok(made) => made.clone().unwrap_or(Err(Failure)),
             // Whoever made it gave up.
             Err(_) => Err(Failure),
         }
     }
 
-    fn making(self: &Arc<Self>, format: Format, encoding: Encoding) -> watch::Receiver<Option<Made>> {
-        let kind = usize::from(format == Format::OpenMetrics) * 2 + usize::from(encoding == Encoding::Gzip);
+    fn made_or_making(self: &Arc<Self>, wish: Wish) -> Result<Made, watch::Receiver<Option<Made>>> {
         let (receiver, maker) = {
-            let mut making = lock(&self.making);
-            if let Some(receiver) = &making[kind] {
-                return receiver.clone();
+            let mut kinds = lock(&self.kinds);
+            let kind = &mut kinds[wish.kind()];
+            if let Some((_, made)) = kind.last.take_if(|(number, _)| *number > wish.begun) {
+                // Kept for the next in line, as long as there is one.
+                if self.somebody_waits() {
+                    kind.last = Some((kind.begun, made.clone()));
+                }
+                return Ok(made);
+            }
+            if let Some(receiver) = &kind.making {
+                return Err(receiver.clone());
             }
             let (sender, receiver) = watch::channel(None);
-            making[kind] = Some(receiver.clone());
-            (receiver, Maker { pages: Arc::clone(self), kind, sender })
+            kind.begun += 1;
+            kind.making = Some(receiver.clone());
+            kind.last = None;
+            (receiver, Maker { pages: Arc::clone(self), wish, sender })
         };
         // Not awaited: the page belongs to all who wait, not to the one who came first and may leave.
-        drop(task::spawn_blocking(move || maker.make(format, encoding)));
-        receiver
+        drop(task::spawn_blocking(move || maker.make()));
+        Err(receiver)
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.line.available_permits() < WAITING
     }
 
     /// Takes the place of the reader who has had it for longest, if that is too long.
@@ -146,33 +195,36 @@ pub(super) struct Place {
 /// Who makes one page. Dropped early, by a panic or the end of the runtime, it tells those who wait.
 struct Maker {
     pages: Arc<Pages>,
-    kind: usize,
+    wish: Wish,
     sender: watch::Sender<Option<Made>>,
 }
 
 impl Maker {
-    fn make(self, format: Format, encoding: Encoding) {
+    fn make(self) {
         let start = clock::ticks();
-        let page = write_page(&self.pages.registry, format, encoding);
+        let page = write_page(&self.pages.registry, self.wish.format, self.wish.encoding);
         PAGE_SECONDS.observe(clock::seconds_since(start));
-        let made = page.map(|(page, bytes)| {
+        let made = page.map_err(|_| Failure).map(|(page, bytes)| {
             PAGE_BYTES.observe(bytes as f64);
             Bytes::from(page)
         });
-        self.clear();
-        self.sender.send_replace(Some(made.map_err(|_| Failure)));
+        self.end(self.pages.somebody_waits().then(|| made.clone()));
+        self.sender.send_replace(Some(made));
     }
 
     /// Whoever asks from now on gets a page of his own: what is in this one may have changed.
-    fn clear(&self) {
-        lock(&self.pages.making)[self.kind] = None;
+    fn end(&self, kept: Option<Made>) {
+        let mut kinds = lock(&self.pages.kinds);
+        let kind = &mut kinds[self.wish.kind()];
+        kind.making = None;
+        kind.last = kept.map(|made| (kind.begun, made));
     }
 }
 
 impl Drop for Maker {
     fn drop(&mut self) {
         if self.sender.borrow().is_none() {
-            self.clear();
+            self.end(None);
         }
     }
 }
@@ -327,5 +379,53 @@ mod tests {
         assert!(Arc::ptr_eq(&pages, &Pages::of(&one.clone(), 8)));
         assert!(!Arc::ptr_eq(&pages, &Pages::of(&one, 9)));
         assert!(!Arc::ptr_eq(&pages, &Pages::of(&other, 8)));
+    }
+
+    #[cfg(feature = "test-util")]
+    #[test]
+    fn a_reader_that_is_too_slow_loses_its_place_to_one_that_waits() {
+        use std::future::poll_fn;
+
+        let time = clock::Manual::start();
+        let pages = Pages::of(&Registry::new(), 2);
+        actix_web::rt::System::new().block_on(async {
+            let mut place = async || pages.place().await.expect("a place");
+            let reader = |place| Body::new(&pages, Bytes::from(vec![b'x'; 3 * PIECE]), place, true);
+            let (mut slow, mut slower) = (reader(place().await), reader(place().await));
+            time.advance(Duration::from_secs(10));
+            let early = time::timeout(Duration::from_millis(1), place()).await;
+            assert!(early.is_err(), "nobody has read for too long");
+            time.advance(Duration::from_secs(1));
+            let _third = place().await;
+            let mut broken_off = 0;
+            for body in [&mut slow, &mut slower] {
+                let piece = poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await;
+                broken_off += usize::from(matches!(piece, Some(Err(_))));
+            }
+            assert_eq!(broken_off, 1, "one makes room for one");
+        });
+    }
+
+    #[test]
+    fn a_body_is_its_page_in_pieces_with_pauses() {
+        let pages = Pages::of(&Registry::new(), 1);
+        let page: Vec<u8> = (0..PIECE * 2 + 1).map(|n| n as u8).collect();
+        actix_web::rt::System::new().block_on(async {
+            let place = pages.place().await.expect("a place");
+            let body = Body::new(&pages, Bytes::from(page.clone()), place, true);
+            let mut body = pin!(body);
+            let (mut read, mut pauses) = (Vec::new(), 0);
+            while let Some(piece) = std::future::poll_fn(|context| {
+                let piece = body.as_mut().poll_next(context);
+                pauses += usize::from(piece.is_pending());
+                piece
+            })
+            .await
+            {
+                read.extend_from_slice(&piece.expect("not broken off"));
+            }
+            assert!(read == page);
+            assert_eq!(pauses, 2);
+        });
     }
 }

@@ -4,12 +4,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
 
 use monitor_runtime::actix::scrape;
 use monitor_runtime::prometheus::Registry;
 
-use crate::support::{Answer, Gate, Server, registry_of, send};
+use crate::support::{Answer, Gate, Server, large_registry, registry_of, send};
 
 const IN_TIME: &str = "X-Prometheus-Scrape-Timeout-Seconds: 60";
 const AT_ONCE: &str = "X-Prometheus-Scrape-Timeout-Seconds: 0.05";
@@ -148,13 +147,13 @@ fn a_thousand_scrapes_at_once_are_answered_by_few_pages() {
     }
     println!("{SCRAPES} scrapes at once: {pages} got a page, {} pages were made", gate.asked());
     assert!(pages >= 8, "{pages}");
-    assert!(gate.asked() < pages, "{} pages were made for {pages} scrapes", gate.asked());
+    // Those in line share the page that is made for the first of them; a few may have come after that was begun.
+    assert!(gate.asked() < SCRAPES / 20, "{} pages were made", gate.asked());
 }
 
 #[test]
 fn slow_readers_and_half_sent_requests_are_in_nobodys_way() {
-    // More than the buffers of two sockets hold.
-    let registry = registry_of(400_000);
+    let registry = large_registry();
     let server = serve(1, 4, &registry);
     let mut half = server.connect();
     half.write_all(b"GET /metrics HTTP/1.1\r\nHost: te").expect("half a request");
@@ -170,24 +169,8 @@ fn slow_readers_and_half_sent_requests_are_in_nobodys_way() {
     for mut reader in slow {
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).expect("the rest");
-        assert!(rest.ends_with(b"} 1\n") && rest.len() > whole.body.len(), "{} bytes", rest.len());
+        assert!(rest.ends_with(b"\"} 1\n") && rest.len() > whole.body.len(), "{} bytes", rest.len());
     }
-}
-
-#[test]
-fn a_slow_reader_loses_its_place_to_one_that_waits() {
-    // It takes the ten seconds that every reader is given.
-    let registry = registry_of(400_000);
-    let server = serve(1, 1, &registry);
-    let mut slow = ask(&server, &[]);
-    slow.read_exact(&mut [0]).expect("a first byte");
-    let next = server.get(&[IN_TIME]);
-    assert_eq!((next.status, next.body.len()), (200, next.length()));
-    let mut rest = Vec::new();
-    // Broken off: by an end or an error, but before the page was whole.
-    let _ = slow.set_read_timeout(Some(Duration::from_secs(60)));
-    let _ = slow.read_to_end(&mut rest);
-    assert!(rest.len() < next.body.len(), "{} of {}", rest.len(), next.body.len());
 }
 
 #[test]

@@ -13,9 +13,9 @@ use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use monitor_runtime::actix::Scrape;
-use monitor_runtime::prometheus::Registry;
 use monitor_runtime::prometheus::core::{Collector, Desc};
 use monitor_runtime::prometheus::proto::{Gauge, Metric, MetricFamily, MetricType};
+use monitor_runtime::prometheus::{GaugeVec, Opts, Registry};
 
 /// Far beyond what any answer takes: a server that hangs fails its test.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -216,12 +216,18 @@ impl Collector for Gate {
 
 /// A registry with one gauge, `size`, of so many series.
 pub(crate) fn registry_of(series: u32) -> Registry {
+    registry_with((0..series).map(|number| number.to_string()))
+}
+
+/// A registry whose page is more than the buffers of two sockets hold.
+pub(crate) fn large_registry() -> Registry {
+    registry_with((0..12_000).map(|number| format!("{number:01024}")))
+}
+
+fn registry_with(values: impl Iterator<Item = String>) -> Registry {
     let registry = Registry::new();
-    let opts = monitor_runtime::prometheus::Opts::new("size", "A large family");
-    let family = monitor_runtime::prometheus::GaugeVec::new(opts, &["number"]).expect("a name");
-    for number in 0..series {
-        family.with_label_values(&[&number.to_string()]).set(1.0);
-    }
+    let family = GaugeVec::new(Opts::new("size", "A large family"), &["number"]).expect("a name");
+    values.for_each(|value| family.with_label_values(&[&value]).set(1.0));
     registry.register(Box::new(family)).expect("a fresh registry");
     registry
 }
