@@ -1,11 +1,13 @@
 //! What the service answers, and the list of it. Each handler is in the file of its subject.
 
+mod health;
 mod items;
 mod login;
 mod reports;
 
 use actix_web::web::{JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use monitor_runtime::actix::Scrape;
 
 use crate::problem::Problem;
 
@@ -23,10 +25,19 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report; takes a moment"),
-    route("GET", "/metrics", "the scrape"),
+    route("GET", "/healthz", "whether the service answers"),
+    route("GET", "/readyz", "whether it wants requests"),
+    route("GET", METRICS, "the scrape"),
 ];
 
-pub(crate) fn configure(app: &mut ServiceConfig) {
+/// The path of the scrape, which the service may leave to a listener of its own.
+pub(crate) const METRICS: &str = "/metrics";
+
+/// `page` is the scrape, where the service has it.
+pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
+    if let Some(page) = page {
+        app.service(page);
+    }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)
         .service(login::login)
@@ -34,7 +45,8 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
         .service(items::list)
         .service(items::one)
         .service(reports::make)
-        .service(monitor_runtime::actix::scrape("/metrics"))
+        .service(health::alive)
+        .service(health::ready)
         .default_service(to(async || Problem::NoSuchPage.error_response()));
 }
 
