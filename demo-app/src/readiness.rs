@@ -16,11 +16,21 @@ pub(crate) enum State {
 }
 
 impl Readiness {
+    /// Ready, unless it was told to stop in the meantime.
+    pub(crate) fn begin(&self) {
+        let (starting, ready) = (State::Starting as u8, State::Ready as u8);
+        // It fails where another thread was faster, or the stop was.
+        let _ = self.0.compare_exchange(starting, ready, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     pub(crate) fn set(&self, state: State) {
         self.0.store(state as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> State {
-        [State::Starting, State::Ready].into_iter().nth(self.0.load(Ordering::Relaxed).into()).unwrap_or(State::Stopping)
+        [State::Starting, State::Ready]
+            .into_iter()
+            .nth(self.0.load(Ordering::Relaxed).into())
+            .unwrap_or(State::Stopping)
     }
 }

@@ -224,6 +224,17 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
 }
 
+/// Tokens of ours that are blamed on `place` when the compiler has something to say of them.
+pub(crate) fn located(tokens: TokenStream, place: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(token.span().located_at(place));
+            token
+        })
+        .collect()
+}
+
 /// An identifier of ours, which nothing of the user's can see.
 pub(crate) fn ours(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())

@@ -1,12 +1,12 @@
 //! The metrics that an attribute names, their labels, and what is done with them around a call.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Path};
 
-use crate::args::{Errors, ours};
+use crate::args::{Errors, located, ours};
 use crate::item::Function;
 use crate::wrap::{self, Around, Returns};
 
@@ -51,7 +51,12 @@ impl Source {
         match expr {
             Expr::Closure(closure) => {
                 if closure.inputs.len() != 1 {
-                    errors.at(&closure.inputs, "a label's closure takes the result: `|result| ..`");
+                    let rule = "a label's closure takes the result: `|result| ..`";
+                    if closure.inputs.is_empty() {
+                        errors.at(&closure, rule);
+                    } else {
+                        errors.at(&closure.inputs, rule);
+                    }
                 }
                 if let Some(token) = &closure.asyncness {
                     errors.at(token, "a label's closure cannot be `async`; remove `async`");
@@ -60,7 +65,7 @@ impl Source {
             }
             expr if is_literal(&expr) => Source::Literal(expr),
             expr => {
-                refuse_await(&expr, errors);
+                refuse_leaving(&expr, errors);
                 Source::Before(expr)
             }
         }
@@ -77,17 +82,53 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
-/// An expression that is evaluated outside the body cannot wait.
-pub(crate) fn refuse_await(expr: &Expr, errors: &mut Errors) {
+/// An expression that is evaluated outside the body can neither wait nor end the call.
+pub(crate) fn refuse_leaving(expr: &Expr, errors: &mut Errors) {
     struct Find<'a>(&'a mut Errors);
     impl syn::visit_mut::VisitMut for Find<'_> {
         fn visit_expr_await_mut(&mut self, expr: &mut syn::ExprAwait) {
             self.0.at(expr.await_token, "cannot `.await` here; await in the body and label the result with a closure");
             syn::visit_mut::visit_expr_await_mut(self, expr);
         }
+        fn visit_expr_try_mut(&mut self, expr: &mut syn::ExprTry) {
+            self.0
+                .at(expr.question_token, "cannot use `?` here: only the body ends the call; give a value in any case");
+            syn::visit_mut::visit_expr_try_mut(self, expr);
+        }
+        fn visit_expr_return_mut(&mut self, expr: &mut syn::ExprReturn) {
+            self.0.at(expr.return_token, "cannot `return` here: only the body ends the call; give a value in any case");
+            syn::visit_mut::visit_expr_return_mut(self, expr);
+        }
         fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
+        fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
     }
     syn::visit_mut::VisitMut::visit_expr_mut(&mut Find(errors), &mut expr.clone());
+}
+
+/// The label set of the metric at `path`, in the user's own tokens, so that rustc lists the labels that there are.
+pub(crate) fn label_set(path: &Path, labels: TokenStream) -> TokenStream {
+    let mut braces = Group::new(Delimiter::Brace, labels);
+    braces.set_span(place(path));
+    quote!(#path #braces)
+}
+
+/// The series of a family with these labels; a metric of another kind is blamed on its path.
+pub(crate) fn with(runtime: &TokenStream, kind: &str, path: &Path, labels: TokenStream) -> TokenStream {
+    let (kind, labels) = (format_ident!("{kind}"), label_set(path, labels));
+    let reference = located(quote!(&), place(path));
+    located(quote!(#runtime::private::#kind::with(#reference #path, #labels)), place(path))
+}
+
+/// The place of a call site that keeps its series; `kind` is `counter`, `histogram` or `gauge`.
+pub(crate) fn site(runtime: &TokenStream, kind: &str, path: &Path, labels: TokenStream) -> TokenStream {
+    let (kind, labels) = (format_ident!("{kind}"), label_set(path, labels));
+    let reference = located(quote!(&), place(path));
+    located(quote!(#runtime::private::Site::#kind(#reference #path, &#labels)), place(path))
+}
+
+/// Where a path ends: the metric's own name.
+fn place(path: &Path) -> Span {
+    path.segments.last().map_or_else(Span::call_site, |last| last.ident.span())
 }
 
 impl Families {
@@ -143,14 +184,13 @@ impl Families {
         let amount = ours("by");
         let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: u64 = #by;));
         let amount = if self.by.is_some() { quote!(#amount) } else { quote!(1) };
-        let counter = self.counter.as_ref().map(ToTokens::to_token_stream).unwrap_or_default();
         let labels = self.values(&Bare);
         let (before, settle) = if self.all_literal() {
-            let site = quote!(#runtime::private::Site);
+            let site = self.counter.as_ref().map(|path| site(&runtime, "counter", path, labels));
             (
                 quote! {
                     let #call = {
-                        static __MONITOR_SITE: #site = #site::counter(&#counter, &#counter { #labels });
+                        static __MONITOR_SITE: #runtime::private::Site = #site;
                         &__MONITOR_SITE
                     };
                     #bind_amount
@@ -158,9 +198,10 @@ impl Families {
                 quote!(#runtime::private::succeeded),
             )
         } else {
+            let series = self.counter.as_ref().map(|path| with(&runtime, "Counter", path, labels));
             (
                 quote! {
-                    let #call = #runtime::private::label(|| #counter.with(#counter { #labels }));
+                    let #call = #runtime::private::label(|| #series);
                     #bind_amount
                 },
                 quote!(#runtime::private::succeeded_in),
@@ -181,8 +222,8 @@ impl Families {
             let site = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
-                    let (kind, labels) = (format_ident!("{kind}"), self.values(&Bare));
-                    quote!(::core::option::Option::Some(#runtime::private::Site::#kind(&#path, &#path { #labels })))
+                    let site = site(&runtime, kind, path, self.values(&Bare));
+                    quote!(::core::option::Option::Some(#site))
                 }
             };
             let (counter, histogram, gauge) =
@@ -210,14 +251,16 @@ impl Families {
                     _ => None,
                 })
                 .collect();
-            let series = |family: &Option<Path>| match family {
+            let series = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
                     let labels = if shared { self.values(&Cloned) } else { self.values(&Bare) };
-                    quote!(::core::option::Option::Some(#path.with(#path { #labels })))
+                    let series = with(&runtime, kind, path, labels);
+                    quote!(::core::option::Option::Some(#series))
                 }
             };
-            let (counter, histogram, gauge) = (series(&self.counter), series(&self.histogram), series(&self.gauge));
+            let (counter, histogram, gauge) =
+                (series(&self.counter, "Counter"), series(&self.histogram, "Histogram"), series(&self.gauge, "Gauge"));
             quote! {
                 let #call = #runtime::private::label(|| {
                     #bound
@@ -267,12 +310,16 @@ impl Families {
                 quote!((#name, #text),)
             })
             .collect();
-        let count = |series: TokenStream| self.counter.as_ref().map(|_| quote!(#ended.count(#on, || #series);));
-        let observe = |series: TokenStream| self.histogram.as_ref().map(|_| quote!(#ended.observe(|| #series);));
-        let (counter, histogram) = (&self.counter, &self.histogram);
+        let count = |series: TokenStream| quote!(#ended.count(#on, || #series););
+        let observe = |series: TokenStream| quote!(#ended.observe(|| #series););
+        let by_name = |family: &Option<Path>, function: &str| {
+            let (path, function) = (family.as_ref()?, format_ident!("{function}"));
+            let reference = located(quote!(&), place(path));
+            Some(located(quote!(#runtime::private::#function(#reference #path, &[#texts])), place(path)))
+        };
         let without = [
-            count(quote!(#runtime::private::counter_by_name(&#counter, &[#texts]))),
-            observe(quote!(#runtime::private::histogram_by_name(&#histogram, &[#texts]))),
+            by_name(&self.counter, "counter_by_name").map(count),
+            by_name(&self.histogram, "histogram_by_name").map(observe),
         ];
         let before = quote! {
             let #call = #runtime::private::ResultCall::start(
@@ -292,26 +339,18 @@ impl Families {
             })
             .collect();
         let with = if shared {
-            let (bound, closures): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-            let labels = self.values(&Cloned);
-            let with = [
-                count(quote!(#counter.with(#counter { #labels }))),
-                observe(quote!(#histogram.with(#histogram { #labels }))),
-            ];
+            let (bound, applied): (Vec<_>, Vec<_>) =
+                results.into_iter().map(|(name, closure)| (name, apply(&runtime, closure))).unzip();
+            let with = self.with_values(&Cloned, &count, &observe);
             quote! {
                 if let ::core::option::Option::Some((#(#bound,)*)) = #runtime::private::label(|| {
-                    (#(#runtime::private::apply(#value, #closures),)*)
+                    (#(#applied,)*)
                 }) {
-                    #(#with)*
+                    #with
                 }
             }
         } else {
-            let labels = self.values(&FromResult { runtime: runtime.clone() });
-            let with = [
-                count(quote!(#counter.with(#counter { #labels }))),
-                observe(quote!(#histogram.with(#histogram { #labels }))),
-            ];
-            quote!(#(#with)*)
+            self.with_values(&FromResult { runtime: runtime.clone() }, &count, &observe)
         };
         Around {
             before,
@@ -326,6 +365,19 @@ impl Families {
             pauses: true,
             runtime,
         }
+    }
+
+    /// The counter counts and the histogram observes, with the labels as `form` writes them.
+    fn with_values(
+        &self,
+        form: &dyn Form,
+        count: &dyn Fn(TokenStream) -> TokenStream,
+        observe: &dyn Fn(TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let series = |kind, path| with(&self.runtime, kind, path, self.values(form));
+        let counted = self.counter.as_ref().map(|path| count(series("Counter", path)));
+        let observed = self.histogram.as_ref().map(|path| observe(series("Histogram", path)));
+        quote!(#counted #observed)
     }
 
     /// The fields of a label set.
@@ -393,9 +445,14 @@ impl Form for FromResult {
         bound_name(number, expr).to_token_stream()
     }
     fn result(&self, _: usize, closure: &ExprClosure) -> TokenStream {
-        let (runtime, value) = (&self.runtime, ours("result"));
-        quote!(#runtime::private::apply(#value, #closure))
+        apply(&self.runtime, closure)
     }
+}
+
+/// A closure applied to the result; a label of another type is blamed on what the closure gives.
+fn apply(runtime: &TokenStream, closure: &ExprClosure) -> TokenStream {
+    let value = ours("result");
+    located(quote!(#runtime::private::apply(#value, #closure)), closure.body.span())
 }
 
 /// A name of ours at the user's expression, so that a type error points there.

@@ -130,7 +130,10 @@ impl Written {
             }
             "by" => {
                 if let Some(by) = errors.take(arg.expr("items.len() as u64")) {
-                    crate::families::refuse_await(&by, errors);
+                    crate::families::refuse_leaving(&by, errors);
+                    if !is_amount(&by) {
+                        errors.at(&by, "`by` takes a whole number that fits a `u64`");
+                    }
                     once(&mut self.by, &key, (key.clone(), by), errors);
                 }
             }
@@ -142,7 +145,7 @@ impl Written {
             "labels" => match arg.value {
                 Value::List(list) => {
                     for arg in list {
-                        label(arg, &mut self.labels, errors);
+                        label(arg, &OPTIONS, &mut self.labels, errors);
                     }
                 }
                 _ => errors.at(&key, "`labels` takes a list, such as `labels(on = \"monday\")`"),
@@ -154,13 +157,25 @@ impl Written {
                     "`outcome` alone labels the call with its outcome; for another value write `labels(outcome = ..)`",
                 ),
             },
-            _ => label(arg, &mut self.labels, errors),
+            _ => label(arg, &OPTIONS, &mut self.labels, errors),
         }
     }
 }
 
-/// Takes one label; every key that is no option is one.
-pub(crate) fn label(arg: Arg, labels: &mut Vec<LabelArg>, errors: &mut Errors) {
+/// Whether a literal is an amount; of any other expression rustc judges the type.
+fn is_amount(by: &Expr) -> bool {
+    match by {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
+            matches!(int.suffix(), "" | "u64") && int.base10_parse::<u64>().is_ok()
+        }
+        Expr::Lit(_) => false,
+        Expr::Unary(unary) => !matches!(unary.op, syn::UnOp::Neg(_)) || !matches!(*unary.expr, Expr::Lit(_)),
+        _ => true,
+    }
+}
+
+/// Takes one label; every key that is none of the `options` is one.
+pub(crate) fn label(arg: Arg, options: &[&str], labels: &mut Vec<LabelArg>, errors: &mut Errors) {
     let name = arg.key.unraw().to_string();
     match arg.value {
         Value::Expr(expr) => {
@@ -168,11 +183,11 @@ pub(crate) fn label(arg: Arg, labels: &mut Vec<LabelArg>, errors: &mut Errors) {
             push(LabelArg { name: arg.key, source }, labels, errors);
         }
         Value::None | Value::List(_) => {
-            let hint = match args::nearest(&name, &OPTIONS) {
+            let hint = match args::nearest(&name, options) {
                 Some(meant) => format!("did you mean `{meant}`? "),
                 None => String::new(),
             };
-            let options = args::listed(&OPTIONS);
+            let options = args::listed(options);
             errors.at(
                 &arg.key,
                 format!("unknown option `{name}`; {hint}the options are {options}, and a label is `{name} = value`"),
@@ -181,7 +196,8 @@ pub(crate) fn label(arg: Arg, labels: &mut Vec<LabelArg>, errors: &mut Errors) {
     }
 }
 
-fn push(label: LabelArg, labels: &mut Vec<LabelArg>, errors: &mut Errors) {
+/// Adds a label that is not there yet.
+pub(crate) fn push(label: LabelArg, labels: &mut Vec<LabelArg>, errors: &mut Errors) {
     if labels.iter().any(|known| known.name == label.name) {
         errors.at(&label.name, format!("`{}` is given twice; remove one", label.name.unraw()));
     } else {

@@ -31,7 +31,8 @@ pub(crate) fn read(name: &str, item: TokenStream, attribute: &TokenStream, error
         Some("impl") => return Some(Item::Impl(hand_on(tokens, attribute))),
         other => {
             let found = match other {
-                Some(word @ ("struct" | "enum" | "union" | "trait" | "static" | "const" | "type")) => {
+                Some("enum") => "; this is an `enum`".to_owned(),
+                Some(word @ ("struct" | "union" | "trait" | "static" | "const" | "type" | "use")) => {
                     format!("; this is a `{word}`")
                 }
                 Some("mod") => "; this is a module".to_owned(),

@@ -1,7 +1,7 @@
 //! `#[derive(LabelValue)]`: an enum whose variants are all the values that a label has.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, LitStr, Path, Token};
 
@@ -21,7 +21,12 @@ fn accept(input: DeriveInput) -> syn::Result<TokenStream> {
         errors.at(&input.generics, "the values of a label are known when it is compiled; remove the generics");
     }
     let Data::Enum(data) = &input.data else {
-        errors.at(&input.ident, "`LabelValue` is derived for an enum without fields; this is none");
+        let (keyword, word) = match &input.data {
+            Data::Union(data) => (data.union_token.to_token_stream(), "union"),
+            Data::Struct(data) => (data.struct_token.to_token_stream(), "struct"),
+            Data::Enum(data) => (data.enum_token.to_token_stream(), "enum"),
+        };
+        errors.at(keyword, format!("`LabelValue` is derived for an enum without fields; this is a `{word}`"));
         return errors.finish(TokenStream::new());
     };
     if data.variants.is_empty() {

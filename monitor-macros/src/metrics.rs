@@ -5,12 +5,13 @@ use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{
     Attribute, Expr, ExprLit, Lifetime, Lit, LitInt, LitStr, Meta, Path, Token, Type, Visibility, braced, bracketed,
     token,
 };
 
-use crate::args::{Errors, Exprs, once};
+use crate::args::{Errors, Exprs, located, once};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -36,7 +37,10 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let runtime = block.krate.map_or_else(|| quote!(::monitor_runtime), ToTokens::into_token_stream);
     let registry = match block.registry {
         None => quote!(#runtime::private::default_registry),
-        Some(path) => quote!(|| &#path),
+        Some(path) => {
+            let reference = located(quote!(&), path.span());
+            quote!(|| #reference #path)
+        }
     };
     let errors = errors.to_compile_error();
     let families = families.iter().map(|family| family.to_tokens(&runtime, &registry));
@@ -60,7 +64,7 @@ struct Written {
     name: LitStr,
     labels: Vec<WrittenLabel>,
     buckets: Option<(Ident, Exprs)>,
-    limit: Option<(Ident, LitInt)>,
+    limit: Option<(Ident, Expr)>,
 }
 
 struct WrittenLabel {
@@ -119,7 +123,10 @@ impl Written {
         };
         let ident = input.parse()?;
         input.parse::<Token![=]>()?;
-        let name = input.parse()?;
+        if !input.peek(LitStr) {
+            return Err(input.error("a metric's name is a string, such as \"user_sessions_total\""));
+        }
+        let name: LitStr = input.parse()?;
         let labels = if input.peek(token::Brace) {
             let inner;
             braced!(inner in input);
@@ -130,7 +137,10 @@ impl Written {
         let (mut buckets, mut limit) = (None, None);
         while !input.peek(Token![;]) {
             if input.is_empty() {
-                return Err(input.error("expected `;` after the declaration"));
+                return Err(syn::Error::new(name.span(), "the declaration of this metric does not end; add `;`"));
+            }
+            if !input.peek(syn::Ident) {
+                return Err(input.error("expected `;`, `buckets [..]` or `limit N`"));
             }
             let word = input.call(Ident::parse_any)?;
             match word.to_string().as_str() {
@@ -144,7 +154,7 @@ impl Written {
                     let value = input.parse()?;
                     once(&mut limit, &word, (word.clone(), value), errors);
                 }
-                _ => return Err(syn::Error::new(word.span(), "expected `buckets [..]`, `limit N` or `;`")),
+                _ => return Err(syn::Error::new(word.span(), "expected `;`, `buckets [..]` or `limit N`")),
             }
         }
         input.parse::<Token![;]>()?;
@@ -156,6 +166,9 @@ impl Parse for WrittenLabel {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         let name = input.call(Ident::parse_any)?;
+        if !input.peek(Token![:]) {
+            return Err(syn::Error::new_spanned(&name, format!("a label has a type, such as `{name}: &'static str`")));
+        }
         input.parse::<Token![:]>()?;
         Ok(WrittenLabel { attributes, name, ty: input.parse()? })
     }
@@ -189,12 +202,15 @@ fn accept(written: Written, errors: &mut Errors) -> Option<Family> {
         errors.at(&ident, format!("`{ident}` needs a doc comment; it becomes the metric's HELP"));
     }
     check_name(kind, &name, errors);
-    let labels = labels.into_iter().filter_map(|label| accept_label(label, errors)).collect::<Vec<_>>();
-    for (number, label) in labels.iter().enumerate() {
-        if labels[..number].iter().any(|known| known.name.unraw() == label.name.unraw()) {
+    let mut accepted: Vec<Label> = Vec::new();
+    for label in labels {
+        if accepted.iter().any(|known| known.name.unraw() == label.name.unraw()) {
             errors.at(&label.name, format!("the label `{}` is given twice; remove one", label.name.unraw()));
+        } else {
+            accepted.extend(accept_label(label, errors));
         }
     }
+    let labels = accepted;
     let buckets = buckets.map(|(word, bounds)| {
         if kind != Kind::Histogram {
             errors.at(&word, "only a histogram has buckets; remove them");
@@ -269,13 +285,15 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
             if !meta.path.is_ident("max") {
                 return Err(meta.error("unknown option; a label takes `max = N`"));
             }
-            let value: LitInt = meta.value()?.parse()?;
-            let key = Ident::new("max", Span::call_site());
-            once(&mut max, &key, value, errors);
+            let key = meta.path.require_ident()?;
+            let value: Expr = meta.value()?.parse()?;
+            once(&mut max, key, value, errors);
             Ok(())
         });
         errors.take(parsed);
     }
+    // A label whose bound is wrong has one mistake, not two.
+    let meant_bounded = !attributes.is_empty();
     let max = max.and_then(|max| bounded(max, 1_000_000, "a label's `max`", errors));
     let unbounded = match &ty {
         Type::Reference(reference) => {
@@ -289,7 +307,7 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
         _ => false,
     };
     match (unbounded, &max) {
-        (true, None) => {
+        (true, None) if !meant_bounded => {
             errors.at(
                 &ty,
                 "a label of any string needs a bound; add `#[label(max = 50)]`, or use `&'static str` or an enum",
@@ -311,14 +329,14 @@ fn is_path(ty: &Type, name: &str) -> bool {
     matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name))
 }
 
-fn bounded(value: LitInt, most: u32, what: &str, errors: &mut Errors) -> Option<LitInt> {
-    match value.base10_parse::<u32>() {
-        Ok(number) if (1..=most).contains(&number) => Some(value),
-        _ => {
-            errors.at(&value, format!("{what} is a whole number from 1 to {most}"));
-            None
-        }
+fn bounded(value: Expr, most: u32, what: &str, errors: &mut Errors) -> Option<LitInt> {
+    if let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &value
+        && number.base10_parse::<u32>().is_ok_and(|number| (1..=most).contains(&number))
+    {
+        return Some(number.clone());
     }
+    errors.at(&value, format!("{what} is a whole number from 1 to {most}"));
+    None
 }
 
 fn check_buckets(word: &Ident, bounds: &Exprs, errors: &mut Errors) {
@@ -374,8 +392,10 @@ impl Family {
         });
         let texts = self.labels.iter().map(|label| {
             let name = &label.name;
-            let text = text_at(&private, &label.ty);
-            quote!(#text(&self.#name, &mut #private::LabelBuffer::new()))
+            // Blamed on the declared type when that type cannot be a label.
+            let value = located(quote!(&self.), label.ty.span());
+            let text = located(quote!(#private::LabelValue::text), label.ty.span());
+            quote!(#text(#value #name, &mut #private::LabelBuffer::new()))
         });
         let declared = self.labels.iter().map(|label| {
             let text = label.name.unraw().to_string();
@@ -384,7 +404,8 @@ impl Family {
                 Some(max) => quote!(::core::option::Option::Some(#max)),
                 None => quote!(::core::option::Option::None),
             };
-            quote!(#private::Label { name: #text, values: <#ty as #private::LabelValue>::VALUES, max: #max })
+            let values = located(quote!(<#ty as #private::LabelValue>::VALUES), label.ty.span());
+            quote!(#private::Label { name: #text, values: #values, max: #max })
         });
         let bounds = match (self.kind, &self.buckets) {
             (Kind::Histogram, None) => quote!(#private::DEFAULT_BUCKETS),
@@ -468,11 +489,4 @@ impl Family {
             (ty, _) => ty,
         }
     }
-}
-
-/// The call that turns a value into text, blamed on the declared type when that type cannot be a label.
-fn text_at(private: &TokenStream, ty: &Type) -> TokenStream {
-    let span = syn::spanned::Spanned::span(ty);
-    let text = Ident::new("text", Span::mixed_site().located_at(span));
-    quote!(#private::LabelValue::#text)
 }

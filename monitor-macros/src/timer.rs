@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::args::{self, Errors};
-use crate::families::Source;
+use crate::families::{Source, site, with};
 use crate::track_latency;
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -16,24 +16,27 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         errors.at(&label.name, "a scope has no result; give the label a value");
     }
     let (Some(histogram), Some(runtime), true) = (histogram, runtime, errors.is_empty()) else {
-        return errors.to_compile_error();
+        // A macro that stands for an expression may give only one: a block of errors.
+        let errors = errors.to_compile_error();
+        return quote!({ #errors });
     };
     let literal = labels.iter().all(|label| matches!(label.source, Source::Literal(_)));
     let values = labels.iter().map(|label| {
         let name = &label.name;
         match &label.source {
-            Source::Literal(expr) | Source::Before(expr) => quote!(#name: #expr),
+            Source::Literal(expr) | Source::Before(expr) => quote!(#name: #expr,),
             Source::Result(_) | Source::Outcome => quote!(),
         }
     });
-    let labels = quote!(#histogram { #(#values),* });
+    let labels = values.collect();
     if literal {
-        let site = quote!(#runtime::private::Site);
+        let site = site(&runtime, "histogram", &histogram, labels);
         quote!({
-            static __MONITOR_SITE: #site = #site::histogram(&#histogram, &#labels);
+            static __MONITOR_SITE: #runtime::private::Site = #site;
             __MONITOR_SITE.histogram_series().start_timer()
         })
     } else {
-        quote!(#histogram.with(#labels).start_timer())
+        let series = with(&runtime, "Histogram", &histogram, labels);
+        quote!(#series.start_timer())
     }
 }

@@ -31,6 +31,7 @@ fn accept(histogram: Option<syn::Path>, args: Vec<Arg>, errors: &mut Errors) -> 
 
 /// The labels of an attribute that has no other option than `labels`, `outcome` and `crate`.
 pub(crate) fn labels(args: Vec<Arg>, errors: &mut Errors) -> (Vec<LabelArg>, Option<TokenStream>) {
+    const OPTIONS: [&str; 3] = ["labels", "outcome", "crate"];
     let (mut labels, mut krate) = (Vec::new(), None);
     for arg in args {
         let key = arg.key.clone();
@@ -42,11 +43,19 @@ pub(crate) fn labels(args: Vec<Arg>, errors: &mut Errors) -> (Vec<LabelArg>, Opt
             }
             ("labels", args::Value::List(list)) => {
                 for arg in list {
-                    instrument::label(arg, &mut labels, errors);
+                    instrument::label(arg, &OPTIONS, &mut labels, errors);
                 }
             }
-            ("outcome", args::Value::None) => labels.push(LabelArg { name: key, source: Source::Outcome }),
-            (_, value) => instrument::label(Arg { key, value }, &mut labels, errors),
+            ("outcome", args::Value::None) => {
+                instrument::push(LabelArg { name: key, source: Source::Outcome }, &mut labels, errors);
+            }
+            ("counter" | "histogram" | "gauge" | "on" | "by", _) => errors.at(
+                &key,
+                format!(
+                    "`{key}` is an option of `#[instrument]`; a label of that name is written `labels({key} = ..)`"
+                ),
+            ),
+            (_, value) => instrument::label(Arg { key, value }, &OPTIONS, &mut labels, errors),
         }
     }
     (labels, errors.take(args::runtime_path(krate)))

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
-use crate::args::ours;
+use crate::args::{located, ours};
 use crate::item::Function;
 
 /// What is done around a body. `call` is bound by `before`.
@@ -112,6 +112,8 @@ fn sync(
 ) -> TokenStream {
     let body = &function.body;
     let (call, value, once) = (call(), ours("value"), ours("body"));
+    // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
+    let opened = located(quote!(move ||), body.span_open());
     // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
     let (output, returned) = match declared(function) {
         Some(ty) => (quote!(-> #ty), quote!(_)),
@@ -119,7 +121,7 @@ fn sync(
     };
     let run = quote! {
         let #runtime::private::Once(#once, _) =
-            #runtime::private::Once::<#returned, _>(move || #output #body, ::core::marker::PhantomData);
+            #runtime::private::Once::<#returned, _>(#opened #output #body, ::core::marker::PhantomData);
         let #value = #once();
     };
     if later {
@@ -150,10 +152,11 @@ fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream
     let (call, value, tail) = (call(), ours("value"), ours("tail"));
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
+    let opened = located(quote!(async move), body.span_open());
     // The branch never taken types `return` and `?`; the typed tail types the rest.
     quote! {
         #before
-        let #value = async move {
+        let #value = #opened {
             if false {
                 return #runtime::private::unreached::<#ty>();
             }

@@ -1,7 +1,7 @@
 //! One measured call: a guard made when the body starts and told how it ended, or dropped and left to find out.
 
 use crate::clock;
-use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site};
+use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site, cells};
 use crate::outcome::Outcome;
 
 /// Which calls a counter counts.
@@ -18,11 +18,13 @@ pub enum On {
 impl On {
     #[inline]
     const fn counts(self, outcome: Outcome) -> bool {
-        match self {
-            On::Success => matches!(outcome, Outcome::Success),
-            On::Failure => matches!(outcome, Outcome::Failure | Outcome::Panic | Outcome::Cancelled),
-            On::Any => true,
-        }
+        // One bit for each outcome: no jumps.
+        let counted = match self {
+            On::Success => 1 << Outcome::Success as u8,
+            On::Failure => 1 << Outcome::Failure as u8 | 1 << Outcome::Panic as u8 | 1 << Outcome::Cancelled as u8,
+            On::Any => !0,
+        };
+        counted >> outcome as u8 & 1 != 0
     }
 }
 
@@ -43,34 +45,68 @@ impl CallSite {
 }
 
 /// What a call writes to: the sites of a [`CallSite`], or the series of a [`CallSeries`].
-pub trait Target {
+pub trait Target: Copy {
     /// The call begins; also when a paused one goes on.
-    fn enter(&self);
+    fn enter(self);
     /// The call stops, whatever comes of it.
-    fn leave(&self);
+    fn leave(self);
+    /// Whether the outcome makes a difference.
+    fn asks(self) -> bool;
     /// The call has ended.
-    fn record(&self, by: u64, start: u64, outcome: Outcome);
+    fn record(self, start: u64, outcome: Outcome, by: u64);
 }
 
 impl Target for &'static CallSite {
     #[inline]
-    fn enter(&self) {
+    fn enter(self) {
         if let Some(gauge) = &self.gauge {
             gauge.gauge_series().inc();
         }
     }
 
     #[inline]
-    fn leave(&self) {
+    fn leave(self) {
         if let Some(gauge) = &self.gauge {
             gauge.gauge_series().dec();
         }
     }
 
     #[inline]
-    fn record(&self, by: u64, start: u64, outcome: Outcome) {
+    fn asks(self) -> bool {
+        self.on != On::Any
+    }
+
+    #[inline]
+    fn record(self, start: u64, outcome: Outcome, by: u64) {
+        if self.record_at_home(start, outcome, by).is_none() {
+            self.record_anywhere(start, outcome, by);
+        }
+    }
+}
+
+impl CallSite {
+    /// The way of nearly every call. It calls nothing, so that it saves no register, and does either everything or,
+    /// with `None`, nothing.
+    #[inline(always)]
+    fn record_at_home(&self, start: u64, outcome: Outcome, by: u64) -> Option<()> {
+        let home = cells::home();
+        let count = match &self.counter {
+            Some(counter) if self.on.counts(outcome) => Some(counter.slot_at_home(home)?),
+            _ => None,
+        };
         if let Some(histogram) = &self.histogram {
-            histogram.histogram_series().observe(clock::seconds_since(start));
+            histogram.observe_since_at_home(home, start)?;
+        }
+        if let Some(count) = count {
+            count.add(by);
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn record_anywhere(&self, start: u64, outcome: Outcome, by: u64) {
+        if let Some(histogram) = &self.histogram {
+            histogram.histogram_series().observe_since(start);
         }
         if let Some(counter) = &self.counter
             && self.on.counts(outcome)
@@ -94,21 +130,25 @@ pub struct CallSeries {
 }
 
 impl Target for CallSeries {
-    fn enter(&self) {
+    fn enter(self) {
         if let Some(gauge) = self.gauge {
             gauge.inc();
         }
     }
 
-    fn leave(&self) {
+    fn leave(self) {
         if let Some(gauge) = self.gauge {
             gauge.dec();
         }
     }
 
-    fn record(&self, by: u64, start: u64, outcome: Outcome) {
+    fn asks(self) -> bool {
+        self.on != On::Any
+    }
+
+    fn record(self, start: u64, outcome: Outcome, by: u64) {
         if let Some(histogram) = self.histogram {
-            histogram.observe(clock::seconds_since(start));
+            histogram.observe_since(start);
         }
         if let Some(counter) = self.counter
             && self.on.counts(outcome)
@@ -154,7 +194,7 @@ impl<T: Target> Call<T> {
         if self.running {
             self.running = false;
             self.target.leave();
-            self.target.record(self.by, self.start, outcome);
+            self.target.record(self.start, outcome, self.by);
         }
     }
 }
@@ -175,7 +215,8 @@ impl<T: Target> Drop for Call<T> {
     #[inline]
     fn drop(&mut self) {
         if self.running {
-            self.end(Outcome::of_drop());
+            // Where the outcome makes no difference, this is how every call ends.
+            self.end(if self.target.asks() { Outcome::of_drop() } else { Outcome::Success });
         }
     }
 }
@@ -208,7 +249,7 @@ impl Ended {
     /// Observes how long the call took.
     pub fn observe(&self, series: impl FnOnce() -> HistogramSeries) {
         if let Some(series) = crate::private::label(series) {
-            series.observe(clock::seconds_since(self.start));
+            series.observe_since(self.start);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The time now. Worth nothing but for [`seconds_since`].
 #[inline]
@@ -27,6 +27,21 @@ pub(crate) fn ticks() -> u64 {
 /// Seconds from `start`, as [`ticks`] gave it, to now; 0 if `start` lies ahead.
 #[inline]
 pub(crate) fn seconds_since(start: u64) -> f64 {
+    seconds_since_by_time_stamp(start).unwrap_or_else(|| seconds_since_by_other(start))
+}
+
+/// [`seconds_since`] where it is a matter of a few instructions; `None` when another clock measures, or none is chosen.
+#[inline(always)]
+pub(crate) fn seconds_since_by_time_stamp(start: u64) -> Option<f64> {
+    #[cfg(feature = "test-util")]
+    if MANUAL.get().is_some() {
+        return None;
+    }
+    known_rate().map(|rate| seconds(start, time_stamp(), rate))
+}
+
+#[cold]
+fn seconds_since_by_other(start: u64) -> f64 {
     #[cfg(feature = "test-util")]
     if let Some(now) = MANUAL.get() {
         return seconds(start, now, SECONDS_A_NANOSECOND);
@@ -35,6 +50,11 @@ pub(crate) fn seconds_since(start: u64) -> f64 {
         Some(rate) => seconds(start, time_stamp(), rate),
         None => seconds(start, nanoseconds(), SECONDS_A_NANOSECOND),
     }
+}
+
+/// Seconds since the epoch, for what people read beside other clocks; never for durations.
+pub(crate) fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// Chooses and calibrates the clock, which can take 2 ms; otherwise the first use does. Call it where nobody waits.
@@ -96,15 +116,20 @@ const CALIBRATION: Duration = Duration::from_millis(2);
 /// Seconds a tick of the time stamp counter, if that is the clock.
 #[inline]
 fn rate() -> Option<f64> {
-    let rate = f64::from_bits(RATE.load(Ordering::Relaxed));
-    if rate > 0.0 { Some(rate) } else { first_rate() }
+    known_rate().or_else(first_rate)
+}
+
+#[inline(always)]
+fn known_rate() -> Option<f64> {
+    let bits = RATE.load(Ordering::Relaxed);
+    // A positive float is a positive integer, which takes fewer instructions to find out.
+    (bits as i64 > 0).then_some(f64::from_bits(bits))
 }
 
 #[cold]
 fn first_rate() -> Option<f64> {
     prepare();
-    let rate = f64::from_bits(RATE.load(Ordering::Relaxed));
-    (rate > 0.0).then_some(rate)
+    known_rate()
 }
 
 #[inline]

@@ -2,6 +2,8 @@
 extern crate self as monitor_runtime;
 
 mod attributes;
+#[cfg(feature = "actix")]
+mod builtin;
 mod call;
 pub mod clock;
 mod delta;
@@ -22,7 +24,7 @@ pub use prometheus;
 pub use exposition::{Format, encode};
 pub use metrics::{
     Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, register,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, TraceId, register,
 };
 pub use outcome::{Outcome, ToOutcome};
 pub use read::{sample_value, sample_value_in};

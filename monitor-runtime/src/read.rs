@@ -35,7 +35,8 @@ pub fn sample_value_in(registry: &Registry, name: &str, labels: &[(&str, &str)])
     let mut value = None;
     // A name belongs to one family, so the first that has it is the one.
     let (family, suffix) = page.families().find_map(|(family, _)| Some((family, suffix(family, name)?)))?;
-    family.for_each(&mut counts, &mut |series| value = value.or_else(|| value_of(series, suffix, labels)));
+    let mut look = |series: &Series<'_>| value = value.or_else(|| value_of(series, suffix, labels));
+    family.for_each(&mut counts, &mut look);
     value
 }
 

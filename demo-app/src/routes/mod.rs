@@ -5,7 +5,9 @@ mod items;
 mod login;
 mod reports;
 
-use actix_web::web::{JsonConfig, ServiceConfig, to};
+use std::net::SocketAddr;
+
+use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
 use monitor_runtime::actix::Scrape;
 
@@ -30,8 +32,20 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", METRICS, "the scrape"),
 ];
 
-/// The path of the scrape, which the service may leave to a listener of its own.
+/// The path of the scrape.
 pub(crate) const METRICS: &str = "/metrics";
+
+/// Where the scrape is when it is not on the service itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
+
+/// [`ROUTES`] as lines, for a service at `host`.
+pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
+    ROUTES.iter().map(move |Route { method, path, what }| match metrics {
+        Some(metrics) if *path == METRICS => format!("{method:<4} http://{metrics}{path:<12} {what}"),
+        _ => format!("{method:<4} http://{host}{path:<12} {what}"),
+    })
+}
 
 /// `page` is the scrape, where the service has it.
 pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
@@ -51,12 +65,9 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
 }
 
 #[get("/")]
-async fn index(request: HttpRequest) -> HttpResponse {
+async fn index(request: HttpRequest, metrics: Data<Metrics>) -> HttpResponse {
     let host = request.connection_info().host().to_owned();
-    let lines = ROUTES.iter().map(|route| {
-        let Route { method, path, what } = route;
-        format!("{method:<4} http://{host}{path:<12} {what}\n")
-    });
+    let lines = list(&host, metrics.0).map(|line| line + "\n");
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
 }
 

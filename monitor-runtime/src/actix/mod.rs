@@ -2,10 +2,12 @@
 
 mod access;
 mod listener;
+mod monitor;
 mod outcome;
 mod pages;
 mod scrape;
 
 pub use access::{BearerToken, InvalidToken};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};
+pub use monitor::{Monitor, MonitorBody, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use scrape::{Scrape, scrape};

@@ -389,7 +389,7 @@ mod tests {
         let time = clock::Manual::start();
         let pages = Pages::of(&Registry::new(), 2);
         actix_web::rt::System::new().block_on(async {
-            let mut place = async || pages.place().await.expect("a place");
+            let place = async || pages.place().await.expect("a place");
             let reader = |place| Body::new(&pages, Bytes::from(vec![b'x'; 3 * PIECE]), place, true);
             let (mut slow, mut slower) = (reader(place().await), reader(place().await));
             time.advance(Duration::from_secs(10));

@@ -8,10 +8,12 @@ use std::{
 
 use prometheus::Registry;
 
+use crate::metrics::exemplar::{self, Exemplar};
+
 use super::{
     Format, number,
     page::Page,
-    sample::{Family, Point, Series, Type},
+    sample::{Family, Point, Series, Show, Type},
 };
 
 /// Where the buffer is handed on; a scrape needs so much memory and no more, however long the page is.
@@ -23,6 +25,9 @@ const KEPT_BYTES: usize = 8 * CHUNK;
 
 /// OpenMetrics' base units.
 const UNITS: [&str; 9] = ["seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"];
+
+/// Behind the value of the last label.
+const END_OF_LABELS: &[u8] = b"\"} ";
 
 static WORKSPACES: Mutex<Vec<Workspace>> = Mutex::new(Vec::new());
 
@@ -52,33 +57,53 @@ struct Workspace {
 fn write(workspace: &mut Workspace, format: Format, out: &mut dyn Write) -> io::Result<()> {
     let Workspace { page, counts, text } = workspace;
     text.clear();
-    let mut result = Ok(());
+    let mut writer = Writer { text, out, result: Ok(()) };
     for (family, typed) in page.families() {
-        text.begin(family, typed, format);
-        family.for_each(counts, &mut |series| {
-            if result.is_ok() {
-                text.series(series);
-                if text.out.len() >= CHUNK {
-                    result = hand_on(&mut text.out, out);
-                }
-            }
-        });
-        text.end(family);
-        mem::replace(&mut result, Ok(()))?;
-        if text.out.len() >= CHUNK {
-            hand_on(&mut text.out, out)?;
-        }
+        writer.text.begin(family, typed, format);
+        family.for_each(counts, &mut writer);
+        writer.text.end(family);
+        writer.hand_on_full();
+        mem::replace(&mut writer.result, Ok(()))?;
     }
     if format == Format::OpenMetrics {
-        text.out.extend_from_slice(b"# EOF\n");
+        writer.text.out.extend_from_slice(b"# EOF\n");
     }
-    hand_on(&mut text.out, out)
+    writer.hand_on();
+    writer.result
 }
 
-fn hand_on(text: &mut Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
-    let result = out.write_all(text);
-    text.clear();
-    result
+/// Hands the text on whenever a chunk is full. After an error nothing more is written.
+struct Writer<'a> {
+    text: &'a mut Text,
+    out: &'a mut dyn Write,
+    result: io::Result<()>,
+}
+
+impl Show for Writer<'_> {
+    #[inline(always)]
+    fn show(&mut self, series: &Series<'_>) {
+        if self.result.is_ok() {
+            self.text.series(series);
+            self.hand_on_full();
+        }
+    }
+}
+
+impl Writer<'_> {
+    #[inline(always)]
+    fn hand_on_full(&mut self) {
+        if self.text.out.len() >= CHUNK {
+            self.hand_on();
+        }
+    }
+
+    #[cold]
+    fn hand_on(&mut self) {
+        if self.result.is_ok() {
+            self.result = self.out.write_all(&self.text.out);
+        }
+        self.text.out.clear();
+    }
 }
 
 /// The lines of a page, and the parts of a line that one family or one series has in common.
@@ -87,14 +112,16 @@ struct Text {
     out: Vec<u8>,
     format: Format,
     shape: Shape,
-    name: Vec<u8>,
-    /// `name_bucket{labels,le="` of the series at hand.
-    bucket: Vec<u8>,
-    /// `0.005"} ` for each of the bounds at hand, the infinite one last, and where each ends.
-    bounds: Vec<u8>,
-    bound_ends: Vec<usize>,
+    /// How the lines of the family begin: `name{`, `name_sum{`, `name_count{`.
+    plain: Vec<u8>,
+    sum: Vec<u8>,
+    count: Vec<u8>,
+    /// What the lines of the series at hand have in common: `name_bucket{labels,le="`.
+    stem: Vec<u8>,
+    /// What differs, for each of the bounds at hand, the infinite one last: `0.005"} `.
+    bounds: Vec<Padded>,
     /// Which bounds these are: all series of one of our families have the same.
-    bounds_of: Option<(usize, usize)>,
+    bounds_of: Vec<f64>,
     /// What comes behind the family at hand when it falls into three.
     sums: Vec<u8>,
     counts: Vec<u8>,
@@ -114,9 +141,10 @@ enum Shape {
 impl Text {
     fn begin(&mut self, family: Family<'_>, typed: bool, format: Format) {
         self.format = format;
-        self.bounds_of = None;
-        self.name.clear();
-        self.name.extend_from_slice(family.name().as_bytes());
+        for (head, suffix) in [(&mut self.plain, ""), (&mut self.sum, "_sum"), (&mut self.count, "_count")] {
+            head.clear();
+            put(head, &[family.name(), suffix, "{"]);
+        }
         let kind = family.kind();
         let parts = format == Format::OpenMetrics && matches!(kind, Type::Histogram | Type::Summary) && !family.rises();
         self.shape = if parts { Shape::Parts } else { Shape::Whole };
@@ -170,61 +198,68 @@ impl Text {
         }
     }
 
+    #[inline(always)]
     fn series(&mut self, series: &Series<'_>) {
         match series.point {
             Point::Integer(n) => {
-                self.start_line("", series.labels);
+                start_line(&mut self.out, &self.plain, series.labels);
                 number::integer(&mut self.out, n);
                 self.end_line(series);
             }
             Point::Float(value) => {
-                self.start_line("", series.labels);
+                start_line(&mut self.out, &self.plain, series.labels);
                 number::value(&mut self.out, value);
                 self.end_line(series);
             }
-            Point::Histogram { bounds, counts, sum } => {
-                self.buckets(series, bounds, counts);
+            Point::Histogram { bounds, counts, sum, exemplars } => {
+                self.buckets(series, bounds, counts, exemplars);
                 self.sum_and_count(series, sum, counts.last().copied().unwrap_or(0));
             }
             Point::Summary { quantiles, sum, count } => {
-                for (quantile, value) in quantiles {
-                    self.start_line_with("", series.labels, "quantile");
-                    number::bound(&mut self.out, *quantile);
-                    self.out.extend_from_slice(b"\"} ");
-                    number::value(&mut self.out, *value);
-                    self.end_line(series);
-                }
+                self.quantiles(series, quantiles);
                 self.sum_and_count(series, sum, count);
             }
         }
     }
 
-    fn buckets(&mut self, series: &Series<'_>, bounds: &[f64], counts: &[u64]) {
-        let these = (bounds.as_ptr().addr(), bounds.len());
-        if self.bounds_of != Some(these) {
-            self.bounds_of = Some(these);
-            self.bounds.clear();
-            self.bound_ends.clear();
-            for bound in bounds.iter().chain([&f64::INFINITY]) {
-                number::bound(&mut self.bounds, *bound);
-                self.bounds.extend_from_slice(b"\"} ");
-                self.bound_ends.push(self.bounds.len());
-            }
+    fn quantiles(&mut self, series: &Series<'_>, quantiles: &[(f64, f64)]) {
+        self.make_stem("", series.labels, "quantile");
+        for (quantile, value) in quantiles {
+            self.out.extend_from_slice(&self.stem);
+            number::bound(&mut self.out, *quantile);
+            self.out.extend_from_slice(END_OF_LABELS);
+            number::value(&mut self.out, *value);
+            self.end_line(series);
         }
-        // What the lines have in common is put together once.
-        let line = self.out.len();
-        self.start_line_with("_bucket", series.labels, "le");
-        self.bucket.clear();
-        self.bucket.extend_from_slice(&self.out[line..]);
-        let mut start = 0;
-        for (n, (end, count)) in self.bound_ends.iter().zip(counts).enumerate() {
-            if n > 0 {
-                self.out.extend_from_slice(&self.bucket);
+    }
+
+    fn buckets(&mut self, series: &Series<'_>, bounds: &[f64], counts: &[u64], exemplars: Option<u32>) {
+        if self.bounds.is_empty() || self.bounds_of != bounds {
+            self.bounds_of.clear();
+            self.bounds_of.extend_from_slice(bounds);
+            self.bounds.clear();
+            self.bounds
+                .extend(bounds.iter().chain([&f64::INFINITY]).map(|bound| Padded::bound(*bound, &mut self.stem)));
+        }
+        self.make_stem("_bucket", series.labels, "le");
+        let mut space = itoa::Buffer::new();
+        let mut last = 0;
+        let mut text = space.format(last);
+        // Only OpenMetrics has exemplars, and only a histogram that it calls one.
+        let exemplars = exemplars.filter(|_| self.format == Format::OpenMetrics && self.shape == Shape::Whole);
+        for (number, (bound, count)) in (0..).zip(self.bounds.iter().zip(counts)) {
+            // Most buckets add nothing to the one before.
+            if last != *count {
+                last = *count;
+                text = space.format(last);
             }
-            self.out.extend_from_slice(&self.bounds[start..*end]);
-            number::integer(&mut self.out, *count);
+            self.out.extend_from_slice(&self.stem);
+            bound.put(&mut self.out);
+            self.out.extend_from_slice(text.as_bytes());
+            if let Some(exemplar) = exemplars.and_then(|first| exemplar::of(first.wrapping_add(number))) {
+                put_exemplar(&mut self.out, &exemplar);
+            }
             end_line(&mut self.out, series.timestamp, self.format);
-            start = *end;
         }
     }
 
@@ -237,14 +272,14 @@ impl Text {
         if parts {
             mem::swap(&mut self.out, &mut self.sums);
         }
-        self.start_line("_sum", series.labels);
+        start_line(&mut self.out, &self.sum, series.labels);
         number::value(&mut self.out, sum);
         self.end_line(series);
         if parts {
             mem::swap(&mut self.out, &mut self.sums);
             mem::swap(&mut self.out, &mut self.counts);
         }
-        self.start_line("_count", series.labels);
+        start_line(&mut self.out, &self.count, series.labels);
         number::integer(&mut self.out, count);
         self.end_line(series);
         if parts {
@@ -252,23 +287,15 @@ impl Text {
         }
     }
 
-    /// `name{labels} `, or `name ` without labels.
-    fn start_line(&mut self, suffix: &str, labels: &str) {
-        self.out.extend_from_slice(&self.name);
-        if labels.is_empty() {
-            put(&mut self.out, &[suffix, " "]);
-        } else {
-            put(&mut self.out, &[suffix, "{", labels, "} "]);
-        }
-    }
-
     /// `name{labels,label="`.
-    fn start_line_with(&mut self, suffix: &str, labels: &str, label: &str) {
-        self.out.extend_from_slice(&self.name);
+    fn make_stem(&mut self, suffix: &str, labels: &str, label: &str) {
         let comma = if labels.is_empty() { "" } else { "," };
-        put(&mut self.out, &[suffix, "{", labels, comma, label, "=\""]);
+        self.stem.clear();
+        self.stem.extend_from_slice(&self.plain[..self.plain.len() - 1]);
+        put(&mut self.stem, &[suffix, "{", labels, comma, label, "=\""]);
     }
 
+    #[inline(always)]
     fn end_line(&mut self, series: &Series<'_>) {
         end_line(&mut self.out, series.timestamp, self.format);
     }
@@ -286,21 +313,75 @@ impl Text {
     }
 }
 
-/// Text keeps time in milliseconds, OpenMetrics in seconds.
-fn end_line(out: &mut Vec<u8>, timestamp: Option<i64>, format: Format) {
-    if let Some(timestamp) = timestamp {
-        out.push(b' ');
-        match format {
-            Format::OpenMetrics => number::seconds(out, timestamp),
-            Format::Text => {
-                if timestamp < 0 {
-                    out.push(b'-');
-                }
-                number::integer(out, timestamp.unsigned_abs());
-            }
+/// ` # {trace_id="4bf9..."} 0.7 1700000000.5`. The labels have 40 of the 128 characters that OpenMetrics allows.
+#[cold]
+fn put_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
+    put(out, &[" # {trace_id=\"", &exemplar.trace_id.to_string(), "\"} "]);
+    number::value(out, exemplar.value);
+    out.push(b' ');
+    number::value(out, exemplar.time);
+}
+
+/// The end of a line's labels when the last is a number, `0.005"} `, with room behind it: a copy of a length that is
+/// known beforehand is two moves, any other a call, and this is made for every bucket of every series.
+struct Padded {
+    text: [u8; Padded::MOST],
+    len: usize,
+}
+
+impl Padded {
+    /// A float has at most 24 bytes.
+    const MOST: usize = 32;
+
+    fn bound(bound: f64, space: &mut Vec<u8>) -> Padded {
+        space.clear();
+        number::bound(space, bound);
+        space.extend_from_slice(END_OF_LABELS);
+        let len = space.len();
+        space.resize(Padded::MOST, 0);
+        Padded { text: space.as_slice().try_into().unwrap_or_default(), len }
+    }
+
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text);
+        out.truncate(out.len() - (Padded::MOST - self.len));
+    }
+}
+
+/// `name{labels} `, or `name ` without labels; the head is `name{`.
+#[inline(always)]
+fn start_line(out: &mut Vec<u8>, head: &[u8], labels: &str) {
+    match (head, labels) {
+        ([name @ .., _], "") => {
+            out.extend_from_slice(name);
+            out.push(b' ');
+        }
+        _ => {
+            out.extend_from_slice(head);
+            out.extend_from_slice(labels.as_bytes());
+            out.extend_from_slice(b"} ");
         }
     }
+}
+
+#[inline(always)]
+fn end_line(out: &mut Vec<u8>, timestamp: Option<i64>, format: Format) {
+    if let Some(timestamp) = timestamp {
+        put_timestamp(out, timestamp, format);
+    }
     out.push(b'\n');
+}
+
+/// Text keeps time in milliseconds, OpenMetrics in seconds.
+#[cold]
+fn put_timestamp(out: &mut Vec<u8>, timestamp: i64, format: Format) {
+    out.push(b' ');
+    if format == Format::OpenMetrics {
+        number::seconds(out, timestamp);
+    } else {
+        out.extend_from_slice(itoa::Buffer::new().format(timestamp).as_bytes());
+    }
 }
 
 fn put(out: &mut Vec<u8>, parts: &[&str]) {
@@ -309,10 +390,9 @@ fn put(out: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
-/// The unit that ends a name and is not all of it.
+/// The unit that ends a name.
 fn unit(name: &str) -> Option<&str> {
-    let (rest, last) = name.rsplit_once('_')?;
-    (!rest.is_empty() && UNITS.contains(&last)).then_some(last)
+    name.rsplit_once('_').map(|(_, last)| last).filter(|last| UNITS.contains(last))
 }
 
 /// Whether a quotation mark would end the text.
@@ -322,12 +402,12 @@ pub(super) enum Quotes {
     Stand,
 }
 
-/// Hands on `text` piece by piece as it may stand on a page. Control characters become U+FFFD, the line feed alone
-/// can be written: some scrapers end a line at a carriage return, others the page at a NUL.
+/// Hands on `text` piece by piece as it may stand on a page. What is unfit becomes U+FFFD; the line feed alone can be
+/// written.
 pub(super) fn escape(text: &str, quotes: Quotes, put: &mut dyn FnMut(&str)) {
     let mut rest = text;
     while let Some((at, special)) =
-        rest.char_indices().find(|(_, c)| c.is_control() || *c == '\\' || *c == '"' && quotes == Quotes::End)
+        rest.char_indices().find(|(_, c)| is_unfit(*c) || *c == '\\' || *c == '"' && quotes == Quotes::End)
     {
         put(&rest[..at]);
         put(match special {
@@ -339,6 +419,11 @@ pub(super) fn escape(text: &str, quotes: Quotes, put: &mut dyn FnMut(&str)) {
         rest = &rest[at + special.len_utf8()..];
     }
     put(rest);
+}
+
+/// What some scraper takes for the end of a line, or at a NUL of the page. The families' own label values have none.
+fn is_unfit(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Whether the label texts on a page say the same as these labels, in whatever order.
@@ -373,6 +458,6 @@ fn reads_as(written: &str, value: &str) -> bool {
         '\\' => written.next().map(|c| if c == 'n' { '\n' } else { c }),
         c => Some(c),
     });
-    value.chars().all(|c| written.next().is_some_and(|w| w == c || w == '\u{fffd}' && c.is_control()))
+    value.chars().all(|c| written.next().is_some_and(|w| w == c || w == '\u{fffd}' && is_unfit(c)))
         && written.next().is_none()
 }

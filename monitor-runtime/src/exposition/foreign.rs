@@ -74,7 +74,9 @@ impl Series {
     pub(super) fn borrow(&self) -> sample::Series<'_> {
         let point = match &self.point {
             Point::Value(value) => sample::Point::Float(*value),
-            Point::Histogram { bounds, counts, sum } => sample::Point::Histogram { bounds, counts, sum: *sum },
+            Point::Histogram { bounds, counts, sum } => {
+                sample::Point::Histogram { bounds, counts, sum: *sum, exemplars: None }
+            }
             Point::Summary { quantiles, sum, count } => sample::Point::Summary { quantiles, sum: *sum, count: *count },
         };
         sample::Series { labels: &self.labels, point, timestamp: self.timestamp }
@@ -100,7 +102,9 @@ fn histogram(histogram: &Histogram) -> Option<Point> {
     } else {
         counts.push(histogram.get_sample_count());
     }
-    let rise = bounds.is_sorted_by(|a, b| a < b) && counts.is_sorted() && !bounds.iter().any(|bound| bound.is_nan());
+    // What is not below infinity is a second infinite bound, or no number.
+    let rise =
+        bounds.is_sorted_by(|a, b| a < b) && bounds.iter().all(|bound| *bound < f64::INFINITY) && counts.is_sorted();
     rise.then(|| Point::Histogram { bounds, counts, sum: histogram.get_sample_sum() })
 }
 

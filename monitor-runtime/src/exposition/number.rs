@@ -12,8 +12,12 @@ pub(super) fn integer(out: &mut Vec<u8>, n: u64) {
 pub(super) fn value(out: &mut Vec<u8>, v: f64) {
     // A float holds every integer of this size, and most values of counters and gauges are integers.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if v.abs() < EXACT && v.trunc().to_bits() == v.to_bits() && (v != 0.0 || v.is_sign_positive()) {
+    let size = v.abs();
+    if size < EXACT && v.trunc().to_bits() == v.to_bits() && (v != 0.0 || v.is_sign_positive()) {
         out.extend_from_slice(itoa::Buffer::new().format(v as i64).as_bytes());
+    } else if (1e-4..EXACT).contains(&size) {
+        // Rust's own text is the shortest here, and writing to a Vec cannot fail.
+        let _ = write!(out, "{v}");
     } else {
         shortest(out, v);
     }

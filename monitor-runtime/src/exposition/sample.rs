@@ -3,7 +3,7 @@
 
 use super::foreign;
 use crate::metrics::{
-    cells,
+    cells, exemplar,
     family::{Core, Kind},
 };
 
@@ -47,6 +47,8 @@ pub(crate) enum Point<'a> {
         /// Cumulative, and one more than there are bounds: the last is the count of all.
         counts: &'a [u64],
         sum: f64,
+        /// The cell of the first bucket, where some bucket of this process may have an exemplar.
+        exemplars: Option<u32>,
     },
     Summary {
         /// Quantile and value.
@@ -54,6 +56,18 @@ pub(crate) enum Point<'a> {
         sum: f64,
         count: u64,
     },
+}
+
+/// Whoever looks at series. A trait, so that it can ask to be inlined where the kind of the point is known.
+pub(crate) trait Show {
+    fn show(&mut self, series: &Series<'_>);
+}
+
+impl<F: FnMut(&Series<'_>)> Show for F {
+    #[inline(always)]
+    fn show(&mut self, series: &Series<'_>) {
+        self(series);
+    }
 }
 
 /// A family on the page.
@@ -90,27 +104,45 @@ impl<'a> Family<'a> {
     }
 
     /// Shows each series once; `counts` is working space.
-    pub(crate) fn for_each(self, counts: &mut Vec<u64>, show: &mut dyn FnMut(&Series<'_>)) {
+    pub(crate) fn for_each(self, counts: &mut Vec<u64>, to: &mut impl Show) {
         let core = match self {
             Family::Ours(core) => core,
-            Family::Foreign(family) => return family.series.iter().for_each(|series| show(&series.borrow())),
+            Family::Foreign(family) => return family.series.iter().for_each(|series| to.show(&series.borrow())),
         };
-        core.series.for_each(&mut |labels, cell| {
-            let point = match core.kind {
-                Kind::Counter => Point::Integer(cells::sum(cell)),
-                Kind::Gauge => Point::Float(cells::gauge(cell)),
-                Kind::Histogram => {
+        let mut reader = cells::reader();
+        // The kind is asked once and not for every series: this is most of what a scrape does.
+        match core.kind {
+            Kind::Counter => core.series.for_each(&mut |labels, cell| {
+                to.show(&Series { labels, point: Point::Integer(reader.sum(cell)), timestamp: None });
+            }),
+            Kind::Gauge => core.series.for_each(&mut |labels, cell| {
+                to.show(&Series { labels, point: Point::Float(cells::gauge(cell)), timestamp: None });
+            }),
+            Kind::Histogram => {
+                let exemplars = exemplar::any();
+                counts.clear();
+                counts.resize(core.bounds.len() + 1, 0);
+                core.series.for_each(&mut |labels, cell| {
+                    reader.sums(cell, counts);
                     let mut count = 0u64;
-                    counts.clear();
-                    counts.extend((cell..).take(core.bounds.len() + 1).map(|bucket| {
-                        count = count.wrapping_add(cells::sum(bucket));
-                        count
-                    }));
-                    Point::Histogram { bounds: core.bounds, counts, sum: cells::sum_f64(sum_cell(core, cell)) }
-                }
-            };
-            show(&Series { labels, point, timestamp: None });
-        });
+                    for bucket in counts.iter_mut() {
+                        count = count.wrapping_add(*bucket);
+                        *bucket = count;
+                    }
+                    let sum = reader.sum_f64(sum_cell(core, cell));
+                    to.show(&Series {
+                        labels,
+                        point: Point::Histogram {
+                            bounds: core.bounds,
+                            counts,
+                            sum,
+                            exemplars: exemplars.then_some(cell),
+                        },
+                        timestamp: None,
+                    });
+                });
+            }
+        }
     }
 
     /// Whether sum and count only rise, which OpenMetrics asks of a histogram and of a summary: no bound, quantile
@@ -120,7 +152,8 @@ impl<'a> Family<'a> {
         match self {
             Family::Ours(core) if core.kind == Kind::Histogram => {
                 rises = core.bounds.first().is_none_or(|bound| *bound >= 0.0);
-                core.series.for_each(&mut |_, cell| rises &= cells::sum_f64(sum_cell(core, cell)) >= 0.0);
+                let mut reader = cells::reader();
+                core.series.for_each(&mut |_, cell| rises &= reader.sum_f64(sum_cell(core, cell)) >= 0.0);
             }
             Family::Ours(_) => {}
             Family::Foreign(family) => family.series.iter().for_each(|series| rises &= series.borrow().point.rises()),

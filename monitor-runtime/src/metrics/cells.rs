@@ -9,22 +9,10 @@
 
 use std::array;
 use std::cell::Cell;
-use std::sync::{LazyLock, OnceLock, PoisonError};
+use std::sync::LazyLock;
 
-#[cfg(loom)]
-use loom::hint::spin_loop;
-#[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering, fence},
-};
-#[cfg(not(loom))]
-use std::hint::spin_loop;
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering, fence},
-};
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use super::sync::{Mutex, OnceLock, lock, spin_loop};
 
 /// The index of no cell: what a call site keeps until it has found its series.
 pub(crate) const UNRESOLVED: u32 = u32::MAX;
@@ -44,16 +32,50 @@ pub(crate) fn reserve_far(n: usize) -> Option<u32> {
     CELLS.reserve_far(n)
 }
 
+/// The first page of this thread's row: what stands there is written in a few instructions, without a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Home(&'static [AtomicU64]);
+
+/// A cell of this thread's own row.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot(&'static AtomicU64);
+
+/// This thread's first page; empty when it has no row, or none yet.
+#[inline(always)]
+pub(crate) fn home() -> Home {
+    Home(HOME.get())
+}
+
+impl Home {
+    /// `None` when the cell stands elsewhere.
+    #[inline(always)]
+    pub(crate) fn slot(self, cell: u32) -> Option<Slot> {
+        self.0.get(cell as usize).map(Slot)
+    }
+
+    /// [`observe`], if the series stands here.
+    #[inline(always)]
+    pub(crate) fn observe(self, first: u32, bucket: usize, sum: usize, value: f64) -> Option<()> {
+        let series = self.0.get(first as usize..)?;
+        let (bucket, sum) = (series.get(bucket)?, series.get(sum)?);
+        own_add(bucket, 1);
+        own_add_f64(sum, value);
+        Some(())
+    }
+}
+
+impl Slot {
+    /// Adds to a count.
+    #[inline(always)]
+    pub(crate) fn add(self, n: u64) {
+        own_add(self.0, n);
+    }
+}
+
 /// Adds to a cell of this thread's first page; false when the cell stands elsewhere, or this thread has no row yet.
 #[inline(always)]
 pub(crate) fn add_home(cell: u32, n: u64) -> bool {
-    match HOME.get().get(cell as usize) {
-        Some(slot) => {
-            own_add(slot, n);
-            true
-        }
-        None => false,
-    }
+    home().slot(cell).map(|slot| slot.add(n)).is_some()
 }
 
 /// Adds to any cell, wrapping. `UNRESOLVED`, and indices far from any that was given out, are ignored.
@@ -77,22 +99,22 @@ pub(crate) fn add_f64(cell: u32, value: f64) {
 }
 
 /// Adds 1 to the cell `first + bucket`, and `value` to the `f64` in the cell `first + sum`, of one series.
+#[inline]
 pub(crate) fn observe(first: u32, bucket: usize, sum: usize, value: f64) {
-    let at = first as usize;
-    let home = HOME.get();
-    match (home.get(at.wrapping_add(bucket)), home.get(at.wrapping_add(sum))) {
-        (Some(bucket), Some(sum)) => {
-            own_add(bucket, 1);
-            own_add_f64(sum, value);
-        }
-        _ => write(first, |row, page| {
-            let series = &page[in_page(first)..];
-            if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
-                row.add(bucket, 1);
-                row.add_f64(sum, value);
-            }
-        }),
+    if home().observe(first, bucket, sum, value).is_none() {
+        observe_away(first, bucket, sum, value);
     }
+}
+
+#[inline(never)]
+fn observe_away(first: u32, bucket: usize, sum: usize, value: f64) {
+    write(first, |row, page| {
+        let series = &page[in_page(first)..];
+        if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
+            row.add(bucket, 1);
+            row.add_f64(sum, value);
+        }
+    });
 }
 
 /// Adds to the gauge at `first`. Whole numbers go to this thread's own count, as `add(first, n)` does,
@@ -353,25 +375,30 @@ impl Cells {
         let Some((base, mark)) = self.shared.page(first).and_then(|page| base_and_mark(page, first)) else {
             return count() as i64 as f64;
         };
-        for _ in 0..PATIENCE {
+        let read = || {
             let before = mark.load(Ordering::Acquire);
             let value = f64::from_bits(base.load(Ordering::Relaxed));
             let steps = count().wrapping_sub(before) as i64;
             fence(Ordering::Acquire);
-            if before != BEING_SET && mark.load(Ordering::Relaxed) == before {
-                return if steps == 0 { value } else { value + steps as f64 };
+            let whole = before != BEING_SET && mark.load(Ordering::Relaxed) == before;
+            whole.then(|| if steps == 0 { value } else { value + steps as f64 })
+        };
+        for _ in 0..PATIENCE {
+            if let Some(value) = read() {
+                return value;
             }
             spin_loop();
         }
         // Set again and again while we look, or by a thread that was stopped halfway.
-        f64::from_bits(base.load(Ordering::Relaxed))
+        let _nobody_sets = lock(&self.setting);
+        read().unwrap_or_else(|| f64::from_bits(base.load(Ordering::Relaxed)))
     }
 }
 
 /// The mark of a gauge while its base is being replaced. No count of steps gets here.
 const BEING_SET: u64 = 1 << 63;
-/// How often a reader tries for a base and a mark that belong together.
-const PATIENCE: usize = if cfg!(loom) { 2 } else { 100 };
+/// How often a reader tries for a base and a mark that belong together before it waits for those who set.
+const PATIENCE: usize = if cfg!(loom) { 1 } else { 16 };
 
 fn base_and_mark(page: &Page, first: u32) -> Option<(&AtomicU64, &AtomicU64)> {
     let at = in_page(first);
@@ -502,7 +529,7 @@ fn shared_add_f64(slot: &AtomicU64, value: f64) {
     }
 }
 
-/// What stands in our tables is whole even if a thread panicked while it held their lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -16,21 +16,31 @@ impl<L: LabelSet> Counter<L> {
     }
 }
 
-impl<L: NoLabels> Counter<L> {
+// The bound stands on each method, so that rustc explains it in the words of `NoLabels`.
+impl<L: LabelSet> Counter<L> {
     /// Adds one.
     #[inline]
-    pub fn inc(&self) {
+    pub fn inc(&self)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).inc();
     }
 
     /// Adds `n`.
     #[inline]
-    pub fn add(&self, n: u64) {
+    pub fn add(&self, n: u64)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).add(n);
     }
 
     /// The count so far, of all threads.
-    pub fn value(&self) -> u64 {
+    pub fn value(&self) -> u64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).value()
     }
 }

@@ -16,38 +16,57 @@ impl<L: LabelSet> Gauge<L> {
     }
 }
 
-impl<L: NoLabels> Gauge<L> {
+// The bound stands on each method, so that rustc explains it in the words of `NoLabels`.
+impl<L: LabelSet> Gauge<L> {
     /// Adds one.
     #[inline]
-    pub fn inc(&self) {
+    pub fn inc(&self)
+    where
+        L: NoLabels,
+    {
         self.add(1.0);
     }
 
     /// Takes one away.
     #[inline]
-    pub fn dec(&self) {
+    pub fn dec(&self)
+    where
+        L: NoLabels,
+    {
         self.add(-1.0);
     }
 
     /// Adds `value`, which may be negative.
     #[inline]
-    pub fn add(&self, value: f64) {
+    pub fn add(&self, value: f64)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).add(value);
     }
 
     /// Makes it `value`.
-    pub fn set(&self, value: f64) {
+    pub fn set(&self, value: f64)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).set(value);
     }
 
     /// Adds one until the answer is dropped.
     #[inline]
-    pub fn in_flight(&self) -> InFlight {
+    pub fn in_flight(&self) -> InFlight
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).in_flight()
     }
 
     /// The value now.
-    pub fn value(&self) -> f64 {
+    pub fn value(&self) -> f64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).value()
     }
 }
@@ -66,13 +85,14 @@ impl GaugeSeries {
     /// Adds one.
     #[inline]
     pub fn inc(self) {
-        self.add(1.0);
+        cells::add(self.cell, 1);
     }
 
     /// Takes one away.
     #[inline]
     pub fn dec(self) {
-        self.add(-1.0);
+        // What wraps around to a step down, as in `cells::add_gauge`.
+        cells::add(self.cell, u64::MAX);
     }
 
     /// Adds `value`, which may be negative.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::cells::{self, Home};
+use super::exemplar::{self, Exemplar, TraceId};
+use super::first_cell;
 use super::label::{LabelSet, NoLabels};
-use super::{cells, first_cell};
 use crate::clock;
 use crate::health::{self, Trouble};
 
@@ -23,32 +25,48 @@ impl<L: LabelSet> Histogram<L> {
     }
 }
 
-impl<L: NoLabels> Histogram<L> {
+// The bound stands on each method, so that rustc explains it in the words of `NoLabels`.
+impl<L: LabelSet> Histogram<L> {
     /// Records one value, in the family's unit.
     #[inline]
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: f64)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).observe(value);
     }
 
     /// Records a duration, in seconds.
     #[inline]
-    pub fn observe_duration(&self, duration: Duration) {
+    pub fn observe_duration(&self, duration: Duration)
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).observe_duration(duration);
     }
 
     /// Records, in seconds, how long the answer lives.
     #[inline]
-    pub fn start_timer(&self) -> Timer {
+    pub fn start_timer(&self) -> Timer
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).start_timer()
     }
 
     /// How many values have been recorded, by all threads.
-    pub fn count(&self) -> u64 {
+    pub fn count(&self) -> u64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).count()
     }
 
     /// The sum of all values recorded.
-    pub fn sum(&self) -> f64 {
+    pub fn sum(&self) -> f64
+    where
+        L: NoLabels,
+    {
         self.with(L::NONE).sum()
     }
 }
@@ -73,11 +91,40 @@ impl HistogramSeries {
     #[inline]
     pub fn observe(self, value: f64) {
         if value.is_finite() {
-            let bucket = self.bounds.iter().map(|bound| usize::from(value > *bound)).sum();
-            cells::observe(self.first, bucket, self.bounds.len() + 1, value);
+            self.observe_finite(value);
         } else {
             health::trouble(Trouble::ObservationNotFinite);
         }
+    }
+
+    /// Records one value and makes it the exemplar of its bucket: in OpenMetrics the trace's id stands beside the count.
+    pub fn observe_traced(self, value: f64, trace_id: TraceId) {
+        self.observe(value);
+        if value.is_finite() {
+            let cell = self.first.wrapping_add(bucket(self.bounds, value) as u32);
+            exemplar::keep(cell, Exemplar { trace_id, value, time: clock::unix_seconds() });
+        }
+    }
+
+    /// What the clock gives is finite.
+    #[inline]
+    fn observe_finite(self, value: f64) {
+        cells::observe(self.first, bucket(self.bounds, value), self.bounds.len() + 1, value);
+    }
+
+    /// Records the seconds since `start`, and says them.
+    #[inline]
+    pub(crate) fn observe_since(self, start: u64) -> f64 {
+        let seconds = clock::seconds_since(start);
+        self.observe_finite(seconds);
+        seconds
+    }
+
+    /// [`observe_since`](Self::observe_since) where that needs no call; otherwise `None`, and nothing is recorded.
+    #[inline(always)]
+    pub(crate) fn observe_since_at_home(self, home: Home, start: u64) -> Option<()> {
+        let seconds = clock::seconds_since_by_time_stamp(start)?;
+        home.observe(self.first, bucket(self.bounds, seconds), self.bounds.len() + 1, seconds)
     }
 
     /// Records a duration, in seconds.
@@ -112,6 +159,24 @@ impl HistogramSeries {
     }
 }
 
+/// The first bucket whose bound is not below `value`, found by halves and without a branch that could be mispredicted.
+#[inline]
+fn bucket(bounds: &[f64], value: f64) -> usize {
+    // The usual 8 to 15 bounds are cut to 7 by the first step, and then nothing is left to count or to check: it takes
+    // half the instructions of the loop, which are a sixth of those of a timed call.
+    if (8..16).contains(&bounds.len())
+        && let Some([low @ .., eighth]) = bounds.first_chunk::<8>()
+        && let Some(high) = bounds.last_chunk::<7>()
+    {
+        let (start, seven) = if *eighth < value { (bounds.len() - 7, high) } else { (0, low) };
+        let half = 4 * usize::from(seven[3] < value);
+        let quarter = half + 2 * usize::from(seven[half + 1] < value);
+        start + quarter + usize::from(seven[quarter] < value)
+    } else {
+        bounds.partition_point(|bound| *bound < value)
+    }
+}
+
 /// Records how long it lives, in seconds.
 #[derive(Debug)]
 #[must_use = "the time is recorded as soon as this is dropped"]
@@ -123,8 +188,7 @@ pub struct Timer {
 impl Timer {
     /// Records now, and says the seconds.
     pub fn stop(self) -> f64 {
-        let seconds = clock::seconds_since(self.start);
-        self.series.observe(seconds);
+        let seconds = self.series.observe_since(self.start);
         std::mem::forget(self);
         seconds
     }
@@ -137,6 +201,21 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.series.observe(clock::seconds_since(self.start));
+        self.series.observe_since(self.start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_value_goes_to_the_first_bucket_that_is_not_below_it() {
+        for count in 0..40 {
+            let bounds: Vec<f64> = (1..=count).map(f64::from).collect();
+            for value in 0..=2 * count + 2 {
+                let value = f64::from(value) / 2.0;
+                let below = bounds.iter().filter(|bound| **bound < value).count();
+                assert_eq!(super::bucket(&bounds, value), below, "{value} among {count} bounds");
+            }
+        }
     }
 }

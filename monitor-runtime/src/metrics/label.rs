@@ -111,6 +111,10 @@ pub trait LabelSet {
 }
 
 /// A label set with nothing in it: its family has one series.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has labels, so it has more than one series",
+    label = "name the series first: `{Self}.with({Self} {{ .. }})`"
+)]
 pub trait NoLabels: LabelSet {
     /// The empty set.
     const NONE: Self;

@@ -5,6 +5,7 @@ mod typed;
 
 pub(crate) mod cells;
 mod counter;
+pub(crate) mod exemplar;
 pub(crate) mod family;
 mod gauge;
 mod histogram;
@@ -12,8 +13,10 @@ mod label;
 pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
+mod sync;
 
 pub use counter::{Counter, CounterSeries};
+pub use exemplar::TraceId;
 pub(crate) use family::Family;
 pub use family::{DEFAULT_LIMIT, Declaration, Declared, Place};
 pub use gauge::{Gauge, GaugeSeries, InFlight};

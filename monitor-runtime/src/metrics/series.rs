@@ -8,27 +8,25 @@
 use std::array;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{OnceLock, PoisonError};
+use std::slice;
 
-use foldhash::fast::RandomState;
+/// The model checker wants the same run again.
 #[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::FixedState as RandomState;
 #[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
-};
+use foldhash::fast::RandomState;
 
 use super::cells;
 use super::label::Label;
+use super::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, OnceLock, lock};
 
 /// What a label value beyond a bound reads.
 const OVERFLOW: &str = "_overflow";
 /// The longest label value, in bytes.
 const LONGEST: usize = 128;
+/// Up to so many bytes a label value is hashed and compared without a call.
+const SHORT: usize = 16;
 /// Ends a label value that was cut.
 const CUT: char = '…';
 
@@ -80,22 +78,51 @@ impl SeriesTable {
     }
 
     /// The first cell of the series with exactly these label values, if there is one. No lock, no allocation.
+    #[inline(never)]
     pub(crate) fn find(&self, values: &[&str]) -> Option<u32> {
-        let labels = self.labels;
-        if values.len() != labels.len() {
+        if values.len() != self.labels.len() {
             return None;
         }
-        let hash = self.hash(values);
-        match self.series.find(hash, |series| series.reads(labels, values)) {
-            Some(series) => Some(series.cell()),
-            None if values.is_empty() => Some(self.rest.cell()),
-            None => None,
+        if values.is_empty() {
+            return Some(self.rest.cell());
         }
+        let found = self.series.find(self.hash(values), |series| series.reads(self.labels, values));
+        found.map(Series::cell)
     }
 
     /// The first cell of the series that counts for these label values: theirs if there is room for it,
     /// else an overflow series.
+    #[inline(always)]
     pub(crate) fn cell(&self, values: &[&str]) -> u32 {
+        // Decided where the values come from, and there it is known how many they are.
+        match values {
+            [value] => self.cell_of_one(value),
+            _ => self.cell_of_any(values),
+        }
+    }
+
+    /// [`cell`](Self::cell) of one value. Where it is short, as most are, there is no loop and no call, which is half
+    /// the work.
+    #[inline(never)]
+    fn cell_of_one(&self, value: &str) -> u32 {
+        if let ([label], 0..=SHORT) = (self.labels, value.len()) {
+            let hash = self.hash(slice::from_ref(&value));
+            for series in self.series.candidates(hash) {
+                if series.reads_short(label, value) {
+                    return series.cell();
+                }
+            }
+        }
+        self.cell_of_other(value)
+    }
+
+    #[cold]
+    fn cell_of_other(&self, value: &str) -> u32 {
+        self.cell_of_any(&[value])
+    }
+
+    #[inline(never)]
+    fn cell_of_any(&self, values: &[&str]) -> u32 {
         match self.find(values) {
             Some(cell) => cell,
             None => self.cell_for_new(values),
@@ -127,7 +154,7 @@ impl SeriesTable {
         self.labels.is_empty() || self.overflowed_wholly.load(Ordering::Relaxed) > 0
     }
 
-    #[inline]
+    #[inline(always)]
     fn hash(&self, values: &[&str]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         for value in values {
@@ -228,19 +255,20 @@ impl Series {
     }
 
     /// Whether this is the series with these label values.
-    #[inline]
+    #[inline(always)]
     fn reads(&self, labels: &[Label], values: &[&str]) -> bool {
-        if self.cell & Self::ESCAPED == 0 {
-            self.reads_plain(labels, values)
-        } else {
-            self.reads_escaped(labels, values)
-        }
+        self.reads_plain(labels, values) || self.cell & Self::ESCAPED != 0 && self.reads_escaped(labels, values)
     }
 
-    /// A text without escapes has two quotes a label and no others. So if each value stands in quotes
-    /// where it should, all of them are used up: nothing is left over, and the names need no second look.
-    #[inline]
+    /// [`reads`](Self::reads) for a text without escapes; false for any other.
+    ///
+    /// A text without escapes has two quotes a label and no others. So if each value stands between quotes where it
+    /// should, all of them are used up: nothing is left over, and the names need no second look.
+    #[inline(always)]
     fn reads_plain(&self, labels: &[Label], values: &[&str]) -> bool {
+        if self.cell & Self::ESCAPED != 0 {
+            return false;
+        }
         let mut rest = self.text.as_bytes();
         for (label, value) in labels.iter().zip(values) {
             let Some(([.., b'"'], after)) = rest.split_at_checked(label.name.len() + 2) else {
@@ -257,6 +285,17 @@ impl Series {
         true
     }
 
+    /// [`reads_plain`](Self::reads_plain) of a single label with a short value: between its name and the last quote there
+    /// is nothing else.
+    #[inline(always)]
+    fn reads_short(&self, label: &Label, value: &str) -> bool {
+        if self.cell & Self::ESCAPED != 0 {
+            return false;
+        }
+        let Some(quoted) = self.text.as_bytes().get(label.name.len() + 2..) else { return false };
+        quoted.len() == value.len() + 1 && starts_short(quoted, value.as_bytes())
+    }
+
     #[cold]
     #[inline(never)]
     fn reads_escaped(&self, labels: &[Label], values: &[&str]) -> bool {
@@ -265,14 +304,20 @@ impl Series {
 }
 
 /// `a == b`, without a call for label values of the usual length: a fifth of a lookup.
-#[inline]
+#[inline(always)]
 fn same(a: &[u8], b: &[u8]) -> bool {
-    match a.len() {
-        len if len != b.len() => false,
-        8..=16 => same_ends::<8>(a, b),
-        4..=7 => same_ends::<4>(a, b),
-        2..=3 => same_ends::<2>(a, b),
-        _ => a == b,
+    if b.len() > SHORT { a == b } else { a.len() == b.len() && starts_short(a, b) }
+}
+
+/// Whether `a`, which is not the shorter one, starts with the at most [`SHORT`] bytes of `b`.
+#[inline(always)]
+fn starts_short(a: &[u8], b: &[u8]) -> bool {
+    let a = &a[..b.len()];
+    match b.len() {
+        8.. => same_ends::<8>(a, b),
+        4..8 => same_ends::<4>(a, b),
+        2..4 => same_ends::<2>(a, b),
+        _ => a.first() == b.first(),
     }
 }
 
@@ -359,9 +404,15 @@ impl<T: Hashed> Set<T> {
         self.items.len() >= self.limit
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u32, is: impl Fn(&T) -> bool) -> Option<&T> {
-        self.index.find(hash, |number| self.items.get(number).filter(|item| is(item)))
+        self.candidates(hash).find(|item| is(item))
+    }
+
+    /// The items that may have this hash.
+    #[inline(always)]
+    fn candidates(&self, hash: u32) -> impl Iterator<Item = &T> {
+        self.index.candidates(hash).filter_map(|number| self.items.get(number))
     }
 
     fn push(&self, item: T) {
@@ -390,7 +441,7 @@ impl<T> List<T> {
         self.len.load(Ordering::Acquire)
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(&self, number: usize) -> Option<&T> {
         self.pages.get(number / LIST_PAGE)?.get()?[number % LIST_PAGE].get()
     }
@@ -431,26 +482,12 @@ impl Index {
         Index { tables: array::from_fn(|_| OnceLock::new()), made: AtomicUsize::new(0) }
     }
 
-    #[inline]
-    fn find<T>(&self, hash: u32, look: impl Fn(usize) -> Option<T>) -> Option<T> {
+    /// The numbers of the things that may have this hash.
+    #[inline(always)]
+    fn candidates(&self, hash: u32) -> Candidates<'_> {
         let made = self.made.load(Ordering::Acquire);
-        let table = self.tables.get(made.wrapping_sub(1))?.get()?;
-        let mask = table.len() - 1;
-        let mut at = hash as usize & mask;
-        // Ends, because a quarter of the entries is free.
-        loop {
-            let entry = table[at].load(Ordering::Acquire);
-            if entry == 0 {
-                return None;
-            }
-            if (entry ^ hash) >> Self::NUMBER_BITS == 0 {
-                let found = look((entry & Self::NUMBER) as usize - 1);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            at = (at + 1) & mask;
-        }
+        let table = self.tables.get(made.wrapping_sub(1)).and_then(OnceLock::get);
+        Candidates { table: table.map_or(&[], |table| table), hash, at: hash as usize }
     }
 
     /// Adds `number`, the last of `hashes`. One thread at a time.
@@ -484,7 +521,32 @@ impl Index {
     }
 }
 
-/// What stands in our tables is whole even if a thread panicked while it held their lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+struct Candidates<'a> {
+    table: &'a [AtomicU32],
+    hash: u32,
+    at: usize,
 }
+
+impl Iterator for Candidates<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        // Ends, because a quarter of the entries is free.
+        loop {
+            let entry = self.table.get(self.at & self.table.len().wrapping_sub(1))?.load(Ordering::Acquire);
+            self.at = self.at.wrapping_add(1);
+            if entry == 0 {
+                return None;
+            }
+            if (entry ^ self.hash) >> Index::NUMBER_BITS == 0 {
+                return Some((entry & Index::NUMBER) as usize - 1);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::cells::{self, UNRESOLVED};
+use super::cells::{self, Home, Slot, UNRESOLVED};
 use super::counter::Counter;
 use super::family::Family;
 use super::first_cell;
@@ -56,6 +56,18 @@ impl Site {
     #[inline(never)]
     fn add_away(&self, n: u64) {
         cells::add(self.cell(), n);
+    }
+
+    /// The counter's cell, if it is known and stands in this thread's first page.
+    #[inline(always)]
+    pub(crate) fn slot_at_home(&self, home: Home) -> Option<Slot> {
+        home.slot(self.cell.load(Relaxed))
+    }
+
+    /// Observes the seconds since `start` where that needs no call; otherwise `None`, and nothing is recorded.
+    #[inline(always)]
+    pub(crate) fn observe_since_at_home(&self, home: Home, start: u64) -> Option<()> {
+        HistogramSeries::at(self.family.bounds(), self.cell.load(Relaxed)).observe_since_at_home(home, start)
     }
 
     #[inline]

@@ -166,10 +166,6 @@ impl Gate {
         self.0.moved.notify_all();
     }
 
-    pub(crate) fn close(&self) {
-        *self.0.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
-    }
-
     pub(crate) fn asked(&self) -> usize {
         self.0.asked.load(SeqCst)
     }

@@ -1,0 +1,11 @@
+//! The middleware that records every request exactly once: [`settings`] say which and how, [`service`] sees them come
+//! and go, [`watched`] is one request on its way, [`body`] its response's body.
+
+mod body;
+mod service;
+mod settings;
+mod watched;
+
+pub use body::MonitorBody;
+pub use service::{MonitorFuture, MonitorService};
+pub use settings::{Monitor, MonitorBuilder, SettingError};

@@ -1,0 +1,11 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = "logins_total" { method: &'static str };
+}
+
+#[monitor_runtime::instrument(counter = LOGINS, method = "password", on = failure)]
+fn login() {}
+
+fn main() {
+    login();
+}

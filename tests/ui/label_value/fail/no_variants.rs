@@ -1,0 +1,4 @@
+#[derive(monitor_runtime::LabelValue)]
+enum Plan {}
+
+fn main() {}

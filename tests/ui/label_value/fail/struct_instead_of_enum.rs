@@ -1,0 +1,6 @@
+#[derive(monitor_runtime::LabelValue)]
+struct Plan {
+    name: String,
+}
+
+fn main() {}

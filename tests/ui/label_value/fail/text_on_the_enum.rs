@@ -1,0 +1,7 @@
+#[derive(monitor_runtime::LabelValue)]
+#[label("plan")]
+enum Plan {
+    Free,
+}
+
+fn main() {}

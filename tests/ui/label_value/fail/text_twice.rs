@@ -1,0 +1,8 @@
+#[derive(monitor_runtime::LabelValue)]
+enum Plan {
+    #[label("free")]
+    #[label("gratis")]
+    Free,
+}
+
+fn main() {}

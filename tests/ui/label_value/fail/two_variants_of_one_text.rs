@@ -1,0 +1,9 @@
+#[derive(monitor_runtime::LabelValue)]
+enum Plan {
+    Free,
+    #[label("free")]
+    Gratis,
+    FREE,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = "logins";
+}
+
+fn main() {
+    LOGINS.inc();
+}

@@ -1,0 +1,8 @@
+monitor_runtime::metrics! {
+    ///
+    counter LOGINS = "logins_total";
+}
+
+fn main() {
+    LOGINS.inc();
+}

@@ -1,0 +1,8 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = "logins_total" { auth_method: &'static str };
+}
+
+fn main() {
+    LOGINS.with(LOGINS { auth_metod: "password" }).inc();
+}

@@ -1,0 +1,8 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = "";
+}
+
+fn main() {
+    LOGINS.inc();
+}

@@ -1,0 +1,10 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = logins_total;
+    /// Logouts
+    counter LOGOUTS = "logouts_total";
+}
+
+fn main() {
+    LOGOUTS.inc();
+}

@@ -1,0 +1,6 @@
+monitor_runtime::metrics! {
+    /// Logins
+    counter LOGINS = "logins_total"
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+monitor_runtime::metrics! {
+    /// Export latency in seconds
+    histogram EXPORT_LATENCY = "export_latency_seconds" { operation: &'static str };
+}
+
+#[monitor_runtime::track_latency(EXPORT_LATENCY)]
+fn export() {}
+
+fn main() {
+    export();
+}

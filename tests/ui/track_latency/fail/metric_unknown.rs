@@ -1,0 +1,6 @@
+#[monitor_runtime::track_latency(EXPORT_LATENCY, operation = "pdf")]
+fn export() {}
+
+fn main() {
+    export();
+}

@@ -1,0 +1,15 @@
+monitor_runtime::metrics! {
+    /// Export latency in seconds
+    histogram EXPORT_LATENCY = "export_latency_seconds" { operation: &'static str };
+}
+
+#[monitor_runtime::track_latency(EXPORT_LATENCY, operation = "pdf", on = "failure")]
+fn export() {}
+
+#[monitor_runtime::track_latency(histogram = EXPORT_LATENCY, operation = "pdf")]
+fn export_again() {}
+
+fn main() {
+    export();
+    export_again();
+}
