@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use monitor_runtime::actix::InvalidToken;
+
 /// Why the program does not start.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -16,6 +18,13 @@ pub enum StartError {
         /// What was written there.
         value: String,
     },
+    /// A token that no header can carry, and where it was given.
+    Token {
+        /// `--metrics-token` or `DEMO_METRICS_TOKEN`.
+        given_by: &'static str,
+        /// What is wrong with it.
+        source: InvalidToken,
+    },
     /// Two metrics clash.
     Metrics(monitor_runtime::RegisterErrors),
     /// The address cannot be listened on.
@@ -27,6 +36,8 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The address of the metrics cannot be listened on.
+    ListenForMetrics(io::Error),
     /// The server stopped by itself.
     Serve(io::Error),
 }
@@ -39,6 +50,7 @@ impl fmt::Display for StartError {
                 f,
                 "{given_by} is `{value}`, which is no port; give a number from 0 to 65535 (0 takes a free one)"
             ),
+            StartError::Token { given_by, source } => write!(f, "{given_by}: {source}"),
             StartError::Metrics(errors) => errors.fmt(f),
             StartError::Listen { host, port, source } => match source.kind() {
                 io::ErrorKind::AddrInUse => write!(
@@ -46,6 +58,12 @@ impl fmt::Display for StartError {
                     "port {port} on {host} is taken; stop what listens there, or choose another with --port or DEMO_PORT (0 takes a free one)"
                 ),
                 _ => write!(f, "cannot listen on {host}, port {port}: {source}"),
+            },
+            StartError::ListenForMetrics(error) => match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    write!(f, "{error}; choose another address with --metrics-addr or DEMO_METRICS_ADDR")
+                }
+                _ => error.fmt(f),
             },
             StartError::Serve(error) => write!(f, "the server stopped: {error}"),
         }
@@ -57,9 +75,10 @@ impl std::error::Error for StartError {
         match self {
             StartError::Argument(error) => Some(error),
             StartError::Port { .. } => None,
+            StartError::Token { source, .. } => Some(source),
             StartError::Metrics(errors) => Some(errors),
             StartError::Listen { source, .. } => Some(source),
-            StartError::Serve(error) => Some(error),
+            StartError::ListenForMetrics(error) | StartError::Serve(error) => Some(error),
         }
     }
 }

@@ -52,7 +52,7 @@ async fn prometheus_gets_openmetrics() {
     for accept in [&[header][..], &lines] {
         let response = answer(Method::GET, accept).await;
         assert_eq!(content_type(&response), OPEN_METRICS);
-        assert_eq!(response.headers().get(header::VARY).map(|v| v.as_bytes()), Some(&b"Accept"[..]));
+        assert_eq!(response.headers().get(header::VARY).map(|v| v.as_bytes()), Some(&b"Accept, Accept-Encoding"[..]));
         let body = read_body(response).await;
         assert!(body.ends_with(b"# EOF\n"));
     }

@@ -1,11 +1,15 @@
 //! What the service answers, and the list of it. Each handler is in the file of its subject.
 
+mod health;
 mod items;
 mod login;
 mod reports;
 
-use actix_web::web::{JsonConfig, ServiceConfig, to};
+use std::net::SocketAddr;
+
+use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use monitor_runtime::actix::Scrape;
 
 use crate::problem::Problem;
 
@@ -23,10 +27,31 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report; takes a moment"),
-    route("GET", "/metrics", "the scrape"),
+    route("GET", "/healthz", "whether the service answers"),
+    route("GET", "/readyz", "whether it wants requests"),
+    route("GET", METRICS, "the scrape"),
 ];
 
-pub(crate) fn configure(app: &mut ServiceConfig) {
+/// The path of the scrape.
+pub(crate) const METRICS: &str = "/metrics";
+
+/// Where the scrape is when it is not on the service itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
+
+/// [`ROUTES`] as lines, for a service at `host`.
+pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
+    ROUTES.iter().map(move |Route { method, path, what }| match metrics {
+        Some(metrics) if *path == METRICS => format!("{method:<4} http://{metrics}{path:<12} {what}"),
+        _ => format!("{method:<4} http://{host}{path:<12} {what}"),
+    })
+}
+
+/// `page` is the scrape, where the service has it.
+pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
+    if let Some(page) = page {
+        app.service(page);
+    }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)
         .service(login::login)
@@ -34,17 +59,15 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
         .service(items::list)
         .service(items::one)
         .service(reports::make)
-        .service(monitor_runtime::actix::scrape("/metrics"))
+        .service(health::alive)
+        .service(health::ready)
         .default_service(to(async || Problem::NoSuchPage.error_response()));
 }
 
 #[get("/")]
-async fn index(request: HttpRequest) -> HttpResponse {
+async fn index(request: HttpRequest, metrics: Data<Metrics>) -> HttpResponse {
     let host = request.connection_info().host().to_owned();
-    let lines = ROUTES.iter().map(|route| {
-        let Route { method, path, what } = route;
-        format!("{method:<4} http://{host}{path:<12} {what}\n")
-    });
+    let lines = list(&host, metrics.0).map(|line| line + "\n");
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
 }
 

@@ -1,8 +1,13 @@
 //! What the toolkit is in an actix-web service; nothing outside this folder names actix.
 
+mod access;
+mod listener;
 mod monitor;
 mod outcome;
+mod pages;
 mod scrape;
 
+pub use access::{BearerToken, InvalidToken};
+pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBody, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use scrape::{Scrape, scrape};

@@ -30,8 +30,9 @@ impl Page {
     /// Fills the page with what is registered now.
     pub(crate) fn gather(&mut self, registry: &Registry) {
         self.clear();
-        let gathered = registration::gather(registry, &mut self.found);
+        let mut gathered = registration::gather(registry, &mut self.found);
         self.found.sort_unstable_by_key(|core| core.name);
+        gathered.extend(health::of(&self.found));
         self.ours.extend(self.found.drain(..).map(|family| Entry { family, typed: true }));
         for found in gathered {
             match foreign::Family::accept(&found) {

@@ -51,7 +51,16 @@ fn help_names_every_argument() {
     let output = run(&["--help"]);
     assert!(output.status.success(), "{output:?}");
     let help = String::from_utf8(output.stdout).expect("text");
-    for name in ["--host", "DEMO_HOST", "--port", "DEMO_PORT"] {
+    for name in [
+        "--host",
+        "DEMO_HOST",
+        "--port",
+        "DEMO_PORT",
+        "--metrics-addr",
+        "DEMO_METRICS_ADDR",
+        "--metrics-token",
+        "DEMO_METRICS_TOKEN",
+    ] {
         assert!(help.contains(name), "{name} is not in: {help}");
     }
 }

@@ -45,6 +45,11 @@ impl Client {
         Answer::read(request.call())
     }
 
+    pub(crate) fn get_with(&self, path: &str, header: (&str, &str)) -> Answer {
+        let request = self.agent.get(self.at(path)).header(header.0, header.1);
+        Answer::read(request.call())
+    }
+
     /// As `get`, for a server that may not be up yet.
     pub(crate) fn try_get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, String> {
         let request = self.agent.get(self.at(path));

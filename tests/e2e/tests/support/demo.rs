@@ -8,7 +8,9 @@ use super::{Answer, Client, Process, Samples, TEXT};
 /// The demo's main, built for these tests; it takes nothing from the environment of whoever runs them.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo-app-under-test"));
-    command.env_remove("DEMO_HOST").env_remove("DEMO_PORT");
+    for name in ["DEMO_HOST", "DEMO_PORT", "DEMO_METRICS_ADDR", "DEMO_METRICS_TOKEN"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -42,6 +44,18 @@ impl Demo {
             panic!("the demo printed no URL but {line:?}, and on its standard error {error:?}");
         };
         Demo { client: Client::of(url), url: url.to_owned(), process, output }
+    }
+
+    /// Reads on in the output to the URL that the page of metrics has.
+    pub(crate) fn metrics_url(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).expect("a line of text"), 0, "no line tells of /metrics");
+            let url = line.split_whitespace().find_map(|word| word.strip_suffix("/metrics"));
+            if let Some(url) = url {
+                return url.to_owned();
+            }
+        }
     }
 
     pub(crate) fn login(&self, user: &str, password: &str) -> Answer {

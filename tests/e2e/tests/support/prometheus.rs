@@ -28,14 +28,25 @@ impl Prometheus {
     pub(crate) fn scraping(url: &str) -> Prometheus {
         let host = url.trim_start_matches("http://");
         let text = text_proxy(Client::of(url));
+        Prometheus::with_jobs(&format!(
+            "- {{job_name: openmetrics, static_configs: [{{targets: ['{host}']}}]}}\n\
+             - {{job_name: text, static_configs: [{{targets: ['{text}']}}]}}\n"
+        ))
+    }
+
+    /// Scrapes `url` every second by two jobs: `admitted`, which sends this token, and `refused`, which sends none.
+    pub(crate) fn scraping_with_token(url: &str, token: &str) -> Prometheus {
+        let host = url.trim_start_matches("http://");
+        Prometheus::with_jobs(&format!(
+            "- {{job_name: admitted, authorization: {{credentials: '{token}'}}, static_configs: [{{targets: ['{host}']}}]}}\n\
+             - {{job_name: refused, static_configs: [{{targets: ['{host}']}}]}}\n"
+        ))
+    }
+
+    fn with_jobs(jobs: &str) -> Prometheus {
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("prometheus.yml");
-        let jobs = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-             scrape_configs:\n\
-             - {{job_name: openmetrics, static_configs: [{{targets: ['{host}']}}]}}\n\
-             - {{job_name: text, static_configs: [{{targets: ['{text}']}}]}}\n"
-        );
+        let jobs = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
         fs::write(&config, jobs).expect("the configuration should be written");
 
         for start in 0..STARTS {

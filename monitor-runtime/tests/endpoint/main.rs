@@ -1,0 +1,9 @@
+//! The scrape on a real socket: who gets the page, who does not, and what it costs everybody else.
+#![cfg(feature = "actix")]
+
+mod access;
+mod health;
+mod listener;
+mod sharing;
+mod stall;
+mod support;

@@ -1,0 +1,196 @@
+//! Many scrapes at a time: one page for all, a bound on them, and nobody waits for ever.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use monitor_runtime::actix::scrape;
+use monitor_runtime::prometheus::Registry;
+
+use crate::support::{Answer, Gate, Server, large_registry, registry_of, send};
+
+const IN_TIME: &str = "X-Prometheus-Scrape-Timeout-Seconds: 60";
+const AT_ONCE: &str = "X-Prometheus-Scrape-Timeout-Seconds: 0.05";
+
+fn serve(workers: usize, in_flight: usize, registry: &Registry) -> Server {
+    let registry = registry.clone();
+    Server::start(workers, move || scrape("/metrics").registry(registry.clone()).scrapes_in_flight(in_flight))
+}
+
+fn ask(server: &Server, headers: &[&str]) -> TcpStream {
+    let mut stream = server.connect();
+    send(&mut stream, &[&["GET /metrics HTTP/1.1"], headers].concat());
+    stream
+}
+
+/// The page that the collector of a [`Gate`] gives when it is asked for the `n`th time.
+fn nth_page(n: usize) -> String {
+    format!("# HELP gate How often it was asked\n# TYPE gate gauge\ngate {n}\n")
+}
+
+#[test]
+fn scrapes_that_come_together_share_a_page() {
+    let (gate, registry) = Gate::closed();
+    let server = serve(2, 8, &registry);
+    let mut first = ask(&server, &[IN_TIME]);
+    gate.is_asked(1);
+    // Their requests are answered with an error that says nothing of the page, so they have been heard.
+    let others: Vec<TcpStream> = (0..5).map(|_| ask(&server, &[IN_TIME])).collect();
+    assert_eq!(server.get(&[AT_ONCE]).status, 503);
+    assert_eq!(server.get(&[AT_ONCE]).status, 503);
+    gate.open();
+    assert_eq!(Answer::read(&mut first).text(), nth_page(1));
+    let pages: Vec<String> = others.into_iter().map(|mut other| Answer::read(&mut other).text().to_owned()).collect();
+    // One may have been heard only after the gate opened; then it has a page of its own.
+    assert!(pages.iter().filter(|page| **page == nth_page(1)).count() >= 3, "{pages:?}");
+}
+
+#[test]
+fn a_scrape_that_comes_later_has_a_page_of_its_own() {
+    let (gate, registry) = Gate::closed();
+    gate.open();
+    let server = serve(2, 8, &registry);
+    for n in 1..=10 {
+        assert_eq!(server.get(&[]).text(), nth_page(n));
+    }
+}
+
+#[test]
+fn a_page_that_is_not_ready_in_time_is_503_and_the_next_scrape_gets_it() {
+    let (gate, registry) = Gate::closed();
+    let server = serve(1, 8, &registry);
+    for _ in 0..20 {
+        let answer = server.get(&[AT_ONCE]);
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+        assert_eq!(answer.text(), "the page was not ready in time\n");
+    }
+    assert_eq!(gate.asked(), 1, "all waited for one page");
+    let mut next = ask(&server, &[IN_TIME]);
+    assert_eq!(server.get(&[AT_ONCE]).status, 503);
+    gate.open();
+    let page = Answer::read(&mut next).text().to_owned();
+    assert!(page == nth_page(1) || page == nth_page(2), "{page}");
+}
+
+#[test]
+fn who_comes_beyond_the_bound_waits_for_a_turn_and_then_is_told() {
+    let (gate, registry) = Gate::closed();
+    let server = serve(2, 1, &registry);
+    let mut first = ask(&server, &[IN_TIME]);
+    gate.is_asked(1);
+    let answer = server.get(&[AT_ONCE]);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+    assert_eq!(answer.text(), "too many scrapes in flight\n");
+    // One who has the patience gets its turn.
+    let mut second = ask(&server, &[IN_TIME]);
+    gate.open();
+    assert_eq!(Answer::read(&mut first).status, 200);
+    assert_eq!(Answer::read(&mut second).status, 200);
+}
+
+#[test]
+fn a_scraper_that_left_leaves_its_place() {
+    let (gate, registry) = Gate::closed();
+    let server = serve(1, 1, &registry);
+    for _ in 0..3 {
+        ask(&server, &[IN_TIME]).shutdown(Shutdown::Both).expect("a connection");
+    }
+    gate.is_asked(1);
+    gate.open();
+    assert_eq!(server.get(&[IN_TIME]).status, 200);
+}
+
+#[test]
+fn a_collector_that_panics_fails_its_scrapes_and_no_others() {
+    use monitor_runtime::prometheus::core::{Collector, Desc};
+    use monitor_runtime::prometheus::proto::MetricFamily;
+    struct Panics(Desc, AtomicUsize);
+    impl Collector for Panics {
+        fn desc(&self) -> Vec<&Desc> {
+            vec![&self.0]
+        }
+        fn collect(&self) -> Vec<MetricFamily> {
+            assert!(self.1.fetch_add(1, Relaxed) >= 2, "a panic of the test's own");
+            Vec::new()
+        }
+    }
+    let registry = registry_of(1);
+    let desc = Desc::new("panics".to_owned(), "Panics".to_owned(), vec![], Default::default()).expect("a name");
+    registry.register(Box::new(Panics(desc, AtomicUsize::new(0)))).expect("a fresh registry");
+    let server = serve(1, 1, &registry);
+    assert_eq!(server.get(&[]).status, 500);
+    assert_eq!(server.get(&["Accept-Encoding: gzip"]).status, 500);
+    let answer = server.get(&[]);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("size{number=\"0\"} 1"), "{answer:?}");
+}
+
+#[test]
+fn a_thousand_scrapes_at_once_are_answered_by_few_pages() {
+    const SCRAPES: usize = 1_000;
+    let (gate, registry) = Gate::closed();
+    let server = serve(2, 8, &registry);
+    // They all stand before the server before it may answer the first.
+    let scrapes: Vec<TcpStream> = (0..SCRAPES).map(|_| ask(&server, &[IN_TIME])).collect();
+    gate.is_asked(1);
+    assert_eq!(server.ask(&["GET /ping HTTP/1.1"]).status, 200);
+    gate.open();
+    let mut pages = 0;
+    for mut scrape in scrapes {
+        let answer = Answer::read(&mut scrape);
+        match answer.status {
+            200 => pages += 1,
+            503 => assert_eq!(answer.text(), "too many scrapes in flight\n"),
+            _ => panic!("{answer:?}"),
+        }
+    }
+    println!("{SCRAPES} scrapes at once: {pages} got a page, {} pages were made", gate.asked());
+    assert!(pages >= 8, "{pages}");
+    // Those in line share the page that is made for the first of them; a few may have come after that was begun.
+    assert!(gate.asked() < SCRAPES / 20, "{} pages were made", gate.asked());
+}
+
+#[test]
+fn slow_readers_and_half_sent_requests_are_in_nobodys_way() {
+    let registry = large_registry();
+    let server = serve(1, 4, &registry);
+    let mut half = server.connect();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost: te").expect("half a request");
+    let mut slow: Vec<TcpStream> = (0..3).map(|_| ask(&server, &[])).collect();
+    let mut byte = [0];
+    for reader in &mut slow {
+        reader.read_exact(&mut byte).expect("a first byte");
+    }
+    let whole = server.get(&[]);
+    assert_eq!((whole.status, whole.body.len()), (200, whole.length()));
+    assert_eq!(server.ask(&["GET /ping HTTP/1.1"]).status, 200);
+    // The slow ones get all of it in the end.
+    for mut reader in slow {
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).expect("the rest");
+        assert!(rest.ends_with(b"\"} 1\n") && rest.len() > whole.body.len(), "{} bytes", rest.len());
+    }
+}
+
+#[test]
+fn one_scraper_after_another_on_one_connection() {
+    let server = serve(1, 1, &registry_of(1));
+    let mut stream = server.connect();
+    for _ in 0..100 {
+        stream.write_all(b"HEAD /metrics HTTP/1.1\r\nHost: test\r\n\r\n").expect("a request");
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("a byte");
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", head.escape_ascii());
+    }
+    drop(stream);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(server.get(&[]).status, 200));
+        }
+    });
+}
