@@ -76,11 +76,14 @@ fn start(
     let sessions = web::Data::new(Sessions::default());
     let readiness = Readiness::default();
     let told = readiness.clone();
+    // What looks at the service is no traffic of it.
+    let monitor =
+        Monitor::builder().skip(METRICS).skip("/healthz").skip("/readyz").build().map_err(io::Error::other)?;
     let app = move || {
         // As soon as a thread makes its app, it takes connections.
         told.begin();
         App::new()
-            .wrap(Monitor::default())
+            .wrap(monitor.clone())
             .app_data(sessions.clone())
             .app_data(web::Data::new(told.clone()))
             .app_data(web::Data::new(routes::Metrics(metrics_address)))
