@@ -1,6 +1,8 @@
 //! The attributes of `monitor-runtime`: tokens in, tokens out. Their manuals stand at their re-exports in that crate.
 
 mod args;
+#[cfg(test)]
+mod expansions;
 mod families;
 mod instrument;
 mod item;

@@ -28,6 +28,13 @@ pub struct Said {
     pub code: String,
 }
 
+impl Said {
+    /// Whether it is no lint.
+    pub fn is_error(&self) -> bool {
+        self.level == "error" && (self.code.is_empty() || self.code.starts_with('E'))
+    }
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column, end_line, end_column) = self.place;
@@ -182,6 +189,25 @@ const STRICT: [&str; 24] = [
     "variant_size_differences",
     "explicit_outlives_requirements",
     "meta_variable_misuse",
+];
+
+/// Lints that are lost, and why that is as it should be, or as it has to be.
+pub const LOST: [&str; 11] = [
+    // A function that counts cannot be `const`.
+    "clippy::missing_const_for_fn",
+    // A function that returns a future is no longer that future's block alone.
+    "clippy::manual_async_fn",
+    // The body stands in a block that is awaited, to learn its value.
+    "clippy::unused_async",
+    // The body stands in a closure or in a block, and these look at the body of a function.
+    "clippy::boxed_local",
+    "clippy::elidable_lifetime_names",
+    "clippy::needless_lifetimes",
+    "clippy::needless_pass_by_value",
+    "clippy::needless_return",
+    "clippy::unnecessary_wraps",
+    "clippy::let_and_return",
+    "unconditional_recursion",
 ];
 
 /// A diagnostic with its place; none for the summary at the end.

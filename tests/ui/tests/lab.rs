@@ -1,10 +1,10 @@
 //! What rustc and clippy say of a function, they say with our attribute too: nothing more, nothing less, nowhere else.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use ui::lab::{Difference, Lab, Lints, each, files, without_attributes};
+use ui::lab::{Difference, LOST, Lab, Lints, Said, each, files, without_attributes};
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -38,25 +38,6 @@ mod metrics {
 }
 "#;
 
-/// Lints that are lost, and why that is as it should be, or as it has to be.
-const LOST: [&str; 11] = [
-    // A function that counts cannot be `const`.
-    "clippy::missing_const_for_fn",
-    // A function that returns a future is no longer that future's block alone.
-    "clippy::manual_async_fn",
-    // The body stands in a block that is awaited, to learn its value.
-    "clippy::unused_async",
-    // The body stands in a closure or in a block, and these look at the body of a function.
-    "clippy::boxed_local",
-    "clippy::elidable_lifetime_names",
-    "clippy::needless_lifetimes",
-    "clippy::needless_pass_by_value",
-    "clippy::needless_return",
-    "clippy::unnecessary_wraps",
-    "clippy::let_and_return",
-    "unconditional_recursion",
-];
-
 /// Broken bodies of which rustc says the same in another way, because an argument is captured, or a loop's end is a
 /// closure's: what is said has another code, or stands at the expression around.
 const SAID_ANOTHER_WAY: [&str; 5] = [
@@ -76,18 +57,34 @@ fn report(differences: Vec<Option<String>>) {
     assert!(all.is_empty(), "{} differ:\n{}", all.len(), all.join("\n"));
 }
 
+fn valid() -> Vec<PathBuf> {
+    ["instrument/pass", "track_latency/pass"].iter().flat_map(|folder| files(PACKAGE, folder)).collect()
+}
+
 #[test]
 fn a_valid_function_gets_the_same_lints() {
-    let folders = ["instrument/pass", "track_latency/pass"];
-    let cases: Vec<_> = folders.iter().flat_map(|folder| files(PACKAGE, folder)).collect();
-    report(each(&cases, |file| {
+    report(each(&valid(), |file| {
         let (name, with) = (name(file), fs::read_to_string(file).expect("a case"));
         let without = without_attributes(&with);
         assert_ne!(with, without, "{name} has no attribute of ours");
         let without = LAB.hear(&format!("{name}-without"), &without, Lints::Pedantic, "2024");
+        assert!(!without.iter().any(Said::is_error), "{name} is not valid: {without:?}");
         let with = LAB.hear(&format!("{name}-with"), &with, Lints::Pedantic, "2024");
         let difference = Difference::between(&without, &with).except_lost(&LOST);
         (!difference.is_none()).then(|| format!("{name}\n{difference}"))
+    }));
+}
+
+#[test]
+fn a_valid_function_compiles_in_edition_2021_too() {
+    report(each(&valid(), |file| {
+        let (name, mut source) = (name(file), fs::read_to_string(file).expect("a case"));
+        if !source.contains("no_implicit_prelude") && !source.contains("trait Future") {
+            source += "#[allow(unused_imports, reason = \"the prelude of 2021 lacks it\")]\nuse std::future::Future;\n";
+        }
+        let said = LAB.hear(&format!("{name}-2021"), &source, Lints::Default, "2021");
+        let errors: Vec<String> = said.iter().filter(|said| said.is_error()).map(Said::to_string).collect();
+        (!errors.is_empty()).then(|| format!("{name}\n{}", errors.join("\n")))
     }));
 }
 

@@ -1,0 +1,20 @@
+// #[instrument(gauge = RUNNING, kind = "a")]
+// async fn call() {
+//     work().await
+// }
+
+async fn call() {
+    let call = {
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::On::Success,
+            ::core::option::Option::None,
+            ::core::option::Option::None,
+            ::core::option::Option::Some(
+                ::monitor_runtime::private::Site::gauge(&RUNNING, &RUNNING { kind: "a" }),
+            ),
+        );
+        &__MONITOR_SITE
+    };
+    let call = ::monitor_runtime::private::Call::start(call, 1);
+    { work().await }
+}

@@ -1,0 +1,32 @@
+// #[track_latency(LATENCY, operation = "pdf")]
+// fn export() -> Vec<u8> {
+//     Vec::new()
+// }
+
+fn export() -> Vec<u8> {
+    let call = {
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::On::Any,
+            ::core::option::Option::None,
+            ::core::option::Option::Some(
+                ::monitor_runtime::private::Site::histogram(
+                    &LATENCY,
+                    &LATENCY { operation: "pdf" },
+                ),
+            ),
+            ::core::option::Option::None,
+        );
+        &__MONITOR_SITE
+    };
+    let call = ::monitor_runtime::private::Call::start(call, 1);
+    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
+        _,
+        _,
+    >(move || -> Vec<u8> { Vec::new() }, ::core::marker::PhantomData);
+    let value = body();
+    let kind = {
+        use ::monitor_runtime::private::returned::named::*;
+        (&&&&Returned(&value)).kind()
+    };
+    kind.finish(value, call, |call, value| ::monitor_runtime::private::done(call))
+}

@@ -1,0 +1,23 @@
+// #[track_latency(LATENCY, operation = "pdf")]
+// async fn export() -> Vec<u8> {
+//     Vec::new()
+// }
+
+async fn export() -> Vec<u8> {
+    let call = {
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::On::Any,
+            ::core::option::Option::None,
+            ::core::option::Option::Some(
+                ::monitor_runtime::private::Site::histogram(
+                    &LATENCY,
+                    &LATENCY { operation: "pdf" },
+                ),
+            ),
+            ::core::option::Option::None,
+        );
+        &__MONITOR_SITE
+    };
+    let call = ::monitor_runtime::private::Call::start(call, 1);
+    { Vec::new() }
+}

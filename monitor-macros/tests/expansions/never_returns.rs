@@ -1,0 +1,20 @@
+// #[track_latency(LATENCY)]
+// fn serve() -> ! {
+//     loop {}
+// }
+
+fn serve() -> ! {
+    let call = {
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::On::Any,
+            ::core::option::Option::None,
+            ::core::option::Option::Some(
+                ::monitor_runtime::private::Site::histogram(&LATENCY, &LATENCY {}),
+            ),
+            ::core::option::Option::None,
+        );
+        &__MONITOR_SITE
+    };
+    let call = ::monitor_runtime::private::Call::start(call, 1);
+    { loop {} }
+}

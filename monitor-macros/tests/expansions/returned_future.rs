@@ -1,0 +1,39 @@
+// #[instrument(counter = CALLS, kind = "a")]
+// fn call() -> impl Future<Output = u8> {
+//     async { 3 }
+// }
+
+fn call() -> impl Future<Output = u8> {
+    let call = {
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::On::Success,
+            ::core::option::Option::Some(
+                ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
+            ),
+            ::core::option::Option::None,
+            ::core::option::Option::None,
+        );
+        &__MONITOR_SITE
+    };
+    let call = ::monitor_runtime::private::Call::start(call, 1);
+    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
+        _,
+        _,
+    >(move || -> _ { async { 3 } }, ::core::marker::PhantomData);
+    let value = body();
+    let kind = {
+        use ::monitor_runtime::private::returned::hidden::*;
+        (&&&&Returned(&value)).kind()
+    };
+    kind.finish(
+        value,
+        call,
+        |call, value| {
+            call
+                .finish({
+                    use ::monitor_runtime::private::judge::*;
+                    (&&&&&&&&Probe(value)).outcome()
+                })
+        },
+    )
+}
