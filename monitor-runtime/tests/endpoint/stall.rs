@@ -32,8 +32,9 @@ fn requests_are_answered_while_a_page_is_being_made() {
     assert_eq!(Answer::read(&mut waiting).status, 200);
 }
 
-/// Prints what a request waits while scrapers ask without a pause for families at their default limits. What it
-/// asserts is generous: other work of the machine is in these figures too.
+/// G11: no request waits for more than 2 ms because of a scrape of families at their default limits. The server has
+/// one thread; what is judged is that thread's processor time between two turns of a task that is always ready, so
+/// that other programs on the machine do not come into it. What a client sees is printed beside it.
 #[test]
 fn requests_do_not_wait_for_scrapes_of_full_families() {
     for number in 0..3_000 {
@@ -42,47 +43,47 @@ fn requests_do_not_wait_for_scrapes_of_full_families() {
         FULL_HISTOGRAM.with(FULL_HISTOGRAM { endpoint, number }).observe(0.01);
     }
     let server = Server::start(1, || scrape("/metrics"));
-    let quiet = pings(&server);
-    let mut figures = vec![("no scrape".to_owned(), quiet)];
-    for (what, header) in [("gzip", "Accept-Encoding: gzip"), ("plain", "Accept: text/plain")] {
+    let quiet = beside(&server, None);
+    println!("beside no scrape: {quiet:.0?}");
+    for (what, header) in [("gzipped", "Accept-Encoding: gzip"), ("plain", "Accept: text/plain")] {
         let over = AtomicBool::new(false);
-        let (waits, scrapes, bytes, took) = thread::scope(|scope| {
+        thread::scope(|scope| {
             let scraping = scope.spawn(|| {
                 let (mut scrapes, mut bytes, start) = (0u32, 0, Instant::now());
-                while !over.load(Relaxed) || scrapes == 0 {
+                while !over.load(Relaxed) || scrapes < 10 {
                     let page = server.get(&[header]);
                     assert_eq!(page.status, 200);
                     (scrapes, bytes) = (scrapes + 1, page.body.len());
                 }
                 (scrapes, bytes, start.elapsed() / scrapes)
             });
-            let waits = pings(&server);
-            over.store(true, Relaxed);
-            let (scrapes, bytes, took) = scraping.join().expect("no panic");
-            (waits, scrapes, bytes, took)
+            let waits = beside(&server, Some(&over));
+            let (scrapes, bytes, each) = scraping.join().expect("no panic");
+            println!("beside {scrapes} scrapes, {bytes} bytes {what}, {each:.1?} each: {waits:.0?}");
+            // Without optimization everything is slower.
+            let most = Duration::from_millis(if cfg!(debug_assertions) { 20 } else { 2 });
+            assert!(waits.thread_busy < most, "{what}: {waits:?}");
         });
-        figures.push((format!("{scrapes} scrapes of {bytes} bytes, {what}, {took:.1?} each"), waits));
-    }
-    for (what, waits) in &figures {
-        println!(
-            "request beside {what}: median {:.0?}, 99 of 100 within {:.0?}, the longest {:.0?}",
-            waits.median, waits.p99, waits.longest
-        );
-        assert!(waits.median < Duration::from_millis(50), "{what}: {waits:?}");
-        assert!(waits.longest < Duration::from_secs(2), "{what}: {waits:?}");
     }
 }
 
 #[derive(Debug)]
 struct Waits {
+    #[expect(dead_code, reason = "it is printed")]
     median: Duration,
+    #[expect(dead_code, reason = "it is printed")]
     p99: Duration,
+    #[expect(dead_code, reason = "it is printed")]
     longest: Duration,
+    /// The most processor time between two turns of a task of the server's thread.
+    thread_busy: Duration,
 }
 
-/// How long requests take on a connection that is there already.
-fn pings(server: &Server) -> Waits {
+/// How long requests take on a connection that is there already, and how long the server's thread is busy at once.
+fn beside(server: &Server, over: Option<&AtomicBool>) -> Waits {
     const PINGS: usize = 5_000;
+    let mut turns = server.connect();
+    send(&mut turns, &["GET /turns HTTP/1.1"]);
     let mut stream = server.connect();
     stream.set_nodelay(true).expect("a socket");
     let mut waits: Vec<Duration> = (0..PINGS)
@@ -100,5 +101,15 @@ fn pings(server: &Server) -> Waits {
         })
         .collect();
     waits.sort_unstable();
-    Waits { median: waits[PINGS / 2], p99: waits[PINGS * 99 / 100], longest: waits[PINGS - 1] }
+    let busy = Answer::read(&mut turns);
+    if let Some(over) = over {
+        over.store(true, Relaxed);
+    }
+    let nanoseconds = busy.text().parse().expect("a number");
+    Waits {
+        median: waits[PINGS / 2],
+        p99: waits[PINGS * 99 / 100],
+        longest: waits[PINGS - 1],
+        thread_busy: Duration::from_nanos(nanoseconds),
+    }
 }

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::rt::System;
+use actix_web::rt::{System, task};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use monitor_runtime::actix::Scrape;
 use monitor_runtime::prometheus::core::{Collector, Desc};
@@ -28,12 +28,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The page of `scrape`, and `/ping`, on so many threads. `scrape` is asked once for each of them.
+    /// The page of `scrape`, `/ping` and [`/turns`](longest_turn), on so many threads. `scrape` is asked once for each of them.
     pub(crate) fn start(workers: usize, scrape: impl Fn() -> Scrape + Clone + Send + 'static) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         Server::run(address, move || {
-            let app = move || App::new().service(scrape()).route("/ping", web::get().to(async || HttpResponse::Ok()));
+            let app = move || {
+                App::new()
+                    .service(scrape())
+                    .route("/ping", web::get().to(async || HttpResponse::Ok()))
+                    .route("/turns", web::get().to(longest_turn))
+            };
             let server = HttpServer::new(app).workers(workers).disable_signals().listen(listener);
             let server = server.expect("a listener").run();
             (server.handle(), server)
@@ -85,6 +90,28 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// Yields again and again, and tells in nanoseconds the most processor time that the thread used between two of its
+/// turns: so long a request that is ready may have to wait.
+async fn longest_turn() -> String {
+    let mut longest = Duration::ZERO;
+    let mut last = processor_time();
+    for _ in 0..TURNS {
+        task::yield_now().await;
+        let now = processor_time();
+        longest = longest.max(now.saturating_sub(last));
+        last = now;
+    }
+    longest.as_nanos().to_string()
+}
+
+const TURNS: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+
+/// Of this thread.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("no time before the start")
 }
 
 pub(crate) fn send(stream: &mut TcpStream, lines: &[&str]) {
