@@ -35,8 +35,8 @@ fn scrapes_that_come_together_share_a_page() {
     let server = serve(2, 8, &registry);
     let mut first = ask(&server, &[IN_TIME]);
     gate.is_asked(1);
-    // Their requests are answered with an error that says nothing of the page, so they have been heard.
     let others: Vec<TcpStream> = (0..5).map(|_| ask(&server, &[IN_TIME])).collect();
+    // When these two, which came later, have been answered on the server's two threads, those have been heard.
     assert_eq!(server.get(&[AT_ONCE]).status, 503);
     assert_eq!(server.get(&[AT_ONCE]).status, 503);
     gate.open();

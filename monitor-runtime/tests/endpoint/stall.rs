@@ -6,15 +6,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use monitor_runtime::actix::scrape;
-use monitor_runtime::metrics;
+use monitor_runtime::{metrics, sample_value};
 
 use crate::support::{Answer, Gate, Server, send};
 
 metrics! {
     /// A counter at its limit
-    counter FULL_COUNTER = "stall_requests_total" { endpoint: &'static str, number: u32 };
+    counter FULL_COUNTER = "stall_requests_total" { endpoint: &'static str, number: u32 } growth 10000;
     /// A histogram at its limit
-    histogram FULL_HISTOGRAM = "stall_latency_seconds" { endpoint: &'static str, number: u32 };
+    histogram FULL_HISTOGRAM = "stall_latency_seconds" { endpoint: &'static str, number: u32 } growth 10000;
 }
 
 #[test]
@@ -42,6 +42,8 @@ fn requests_do_not_wait_for_scrapes_of_full_families() {
         FULL_COUNTER.with(FULL_COUNTER { endpoint, number }).inc();
         FULL_HISTOGRAM.with(FULL_HISTOGRAM { endpoint, number }).observe(0.01);
     }
+    let series = sample_value("monitor_series", &[("family", "stall_latency_seconds")]);
+    assert_eq!(series, Some(2001.0), "full, and what is beyond");
     let server = Server::start(1, || scrape("/metrics"));
     let quiet = beside(&server, None);
     println!("beside no scrape: {quiet:.0?}");
