@@ -13,9 +13,6 @@ monitor_runtime::metrics! {
 macro_rules! nested {
     ($who:ident: $($name:ident $(#[$attribute:meta])?)*) => {$(
         mod $name {
-            #[allow(unused_imports, reason = "not every attribute names every metric")]
-            use super::{CALLS, LATENCY, OUTCOMES};
-
             $(#[$attribute])?
             async fn first($who: &str) -> Result<usize, String> {
                 let buffer = [1_u8; 8192];
@@ -40,10 +37,10 @@ macro_rules! nested {
 
 nested! { who:
     plain
-    counted #[monitor_runtime::instrument(counter = CALLS, who = "literal")]
-    found #[monitor_runtime::instrument(counter = CALLS, who = who)]
-    timed #[monitor_runtime::track_latency(LATENCY)]
-    judged #[monitor_runtime::instrument(counter = OUTCOMES, on = "any", outcome)]
+    counted #[monitor_runtime::instrument(counter = super::CALLS, who = "literal")]
+    found #[monitor_runtime::instrument(counter = super::CALLS, who = who)]
+    timed #[monitor_runtime::track_latency(super::LATENCY)]
+    judged #[monitor_runtime::instrument(counter = super::OUTCOMES, on = "any", outcome)]
 }
 
 #[test]
