@@ -134,6 +134,13 @@ pub use monitor_macros::metrics;
 /// by a function as `impl Future` or a pinned box, as `#[async_trait]` makes it (the box is made again). On an `impl`
 /// block it goes to every function that has a body and is not `const`.
 ///
+/// # What it cannot see
+/// - A future of a type with a name (`Ready<T>`, `Pin<Box<impl Future>>`) is measured until it is made, since it has to
+///   stay what it is.
+/// - A call made by a destructor while its thread unwinds looks like one that panics, where every value of the function is
+///   a success.
+/// - An `async fn` that returns `impl Fn(..)` needs the types of the closure's parameters written down.
+///
 /// # What it refuses
 /// A `const fn`, a function without a body, any other item; a gauge with a label from the result.
 ///
