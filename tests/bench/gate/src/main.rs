@@ -26,7 +26,8 @@ metrics! {
 /// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured
 /// and 5 % more. Allocations: none, in any case.
 const LIMITS: [(&str, f64, Case); 11] = [
-    ("a counted call", 8.0, counted),
+    // Target 8. A plain value under a guard: on its way out it asks whether the thread is panicking, which is 4 of the 9.
+    ("a counted call", 9.5, counted),
     ("a counted call that gives a Result", 8.0, counted_result),
     ("a counted call, async", 8.0, counted_async),
     ("a handle kept by hand, inc()", 8.0, by_hand),
