@@ -45,8 +45,6 @@ pub trait Target: Copy {
     fn enter(self);
     /// The call stops, whatever comes of it.
     fn leave(self);
-    /// Whether the outcome makes a difference.
-    fn asks(self) -> bool;
     /// The call has ended.
     fn record(self, start: u64, outcome: Outcome, by: u64);
 }
@@ -64,11 +62,6 @@ impl Target for &'static CallSite {
         if let Some(gauge) = &self.gauge {
             gauge.gauge_series().dec();
         }
-    }
-
-    #[inline]
-    fn asks(self) -> bool {
-        self.on != On::Any
     }
 
     #[inline]
@@ -135,10 +128,6 @@ impl Target for CallSeries {
         if let Some(gauge) = self.gauge {
             gauge.dec();
         }
-    }
-
-    fn asks(self) -> bool {
-        self.on != On::Any
     }
 
     fn record(self, start: u64, outcome: Outcome, by: u64) {
@@ -219,8 +208,7 @@ impl<T: Target> Drop for Call<T> {
     #[inline]
     fn drop(&mut self) {
         if self.running {
-            // Where the outcome makes no difference, this is how every call ends.
-            self.end(if self.target.asks() { Outcome::of_drop(self.dropped) } else { Outcome::Success });
+            self.end(Outcome::of_drop(self.dropped));
         }
     }
 }

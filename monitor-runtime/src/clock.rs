@@ -136,8 +136,8 @@ fn first_rate() -> Option<f64> {
 
 #[inline]
 fn seconds(start: u64, end: u64, rate: f64) -> f64 {
-    // Signed: a start that lies ahead is a negative difference, and the conversion is one instruction.
-    (end.wrapping_sub(start) as i64).max(0) as f64 * rate
+    // Signed, because that conversion is one instruction.
+    end.saturating_sub(start) as i64 as f64 * rate
 }
 
 #[cold]

@@ -25,13 +25,15 @@ metrics! {
 
 /// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured
 /// and 5 % more. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 11] = [
-    // Target 8. A plain value under a guard: on its way out it asks whether the thread is panicking, which is 4 of the 9.
+const LIMITS: [(&str, f64, Case); 12] = [
+    // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
+    // respect, and its guard asks whether the thread panics: 4 of 9.
     ("a counted call", 9.5, counted),
     ("a counted call that gives a Result", 8.0, counted_result),
     ("a counted call, async", 8.0, counted_async),
     ("a handle kept by hand, inc()", 8.0, by_hand),
     ("a timed call: counter and latency", TIMED, both),
+    ("a timed call that gives a Result", TIMED, both_result),
     ("a timed call: latency alone", TIMED, tracked),
     ("a timed scope", TIMED, scope),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
@@ -41,8 +43,7 @@ const LIMITS: [(&str, f64, Case); 11] = [
 ];
 
 /// Holds only where the clock is the time stamp counter: read through `Instant`, it alone takes more than twice this.
-/// Target 110; the dearest, counter and latency around a plain value, takes 125 since its body stands under a guard.
-const TIMED: f64 = 131.0;
+const TIMED: f64 = 110.0;
 
 type Case = fn() -> Result<Cost, String>;
 
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         let holds = (cost.instructions <= limit || !judged) && cost.allocations == 0.0;
         held &= holds;
         println!(
-            "| {name} | {:.1} | {limit:.0} | {:.2} | {} |",
+            "| {name} | {:.1} | {limit} | {:.2} | {} |",
             cost.instructions,
             cost.allocations,
             match (holds, judged) {
@@ -155,6 +156,17 @@ fn both() -> Result<Cost, String> {
         work(x)
     }
     over(work, call)
+}
+
+fn both_result() -> Result<Cost, String> {
+    fn bare(x: u64) -> Result<u64, String> {
+        Ok(work(x))
+    }
+    #[instrument(counter = SESSIONS, histogram = LATENCY, auth_method = "password")]
+    fn call(x: u64) -> Result<u64, String> {
+        Ok(work(x))
+    }
+    over(bare, call)
 }
 
 fn tracked() -> Result<Cost, String> {
