@@ -16,11 +16,11 @@ metrics! {
     /// Sessions opened
     counter SESSIONS = "gate_sessions_total" { auth_method: &'static str };
     /// Sessions by user
-    counter USERS = "gate_users_total" { #[label(max = 1000)] user: &str };
+    counter USERS = "gate_users_total" { #[label(max = 1000)] user: &str } growth 1_000_000;
     /// Latency in seconds
     histogram LATENCY = "gate_latency_seconds" { auth_method: &'static str };
     /// Latency by user
-    histogram USER_LATENCY = "gate_user_latency_seconds" { #[label(max = 1000)] user: &str };
+    histogram USER_LATENCY = "gate_user_latency_seconds" { #[label(max = 1000)] user: &str } growth 1_000_000;
 }
 
 /// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured

@@ -7,12 +7,12 @@ use crate::{Count, Encode};
 
 metrics! {
     /// Sessions by user
-    counter SESSIONS = "ours_sessions_total" { #[label(max = 10_000)] user: &str } limit 10_000;
+    counter SESSIONS = "ours_sessions_total" { #[label(max = 10_000)] user: &str } limit 10_000 growth 1_000_000;
     /// Sessions by user, counted by an attribute
-    counter ANNOTATED = "ours_annotated_total" { #[label(max = 10_000)] user: &str } limit 10_000;
+    counter ANNOTATED = "ours_annotated_total" { #[label(max = 10_000)] user: &str } limit 10_000 growth 1_000_000;
     /// Latency by user
     histogram LATENCY = "ours_latency_seconds" { #[label(max = 10_000)] user: &str }
-        buckets [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0] limit 10_000;
+        buckets [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0] limit 10_000 growth 1_000_000;
 }
 
 pub fn count() -> Count {
