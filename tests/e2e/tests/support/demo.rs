@@ -1,5 +1,6 @@
 //! The demo as a child process on a port of its own.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 
@@ -66,6 +67,17 @@ impl Demo {
     /// The page in the text format.
     pub(crate) fn samples(&self) -> Samples {
         Samples::of(&self.client.get_accepting("/metrics", TEXT).body)
+    }
+
+    /// How much memory the program has, and has had at most, in KiB; Linux tells it.
+    pub(crate) fn memory_kib(&self) -> (u64, u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("a running process");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            kib.unwrap_or_else(|| panic!("no {name} in:\n{status}"))
+        };
+        (field("VmRSS:"), field("VmHWM:"))
     }
 
     /// Sends the signal of this name and waits for the end: how the program ended, what it printed besides its first

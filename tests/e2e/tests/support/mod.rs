@@ -4,6 +4,7 @@ mod client;
 mod demo;
 mod prometheus;
 mod python;
+mod raw;
 mod samples;
 
 use std::process::{Child, ExitStatus};
@@ -14,6 +15,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use demo::{Demo, program};
 pub(crate) use prometheus::{Prometheus, promtool_check_metrics};
 pub(crate) use python::parse_both;
+pub(crate) use raw::Raw;
 pub(crate) use samples::Samples;
 
 /// OpenMetrics, as Prometheus asks for it.

@@ -30,4 +30,15 @@ impl Samples {
     pub(crate) fn count(&self, series: &str) -> f64 {
         self.0.get(series).copied().unwrap_or(0.0)
     }
+
+    /// Every sample of this name, by the text of its labels: `{auth_method="password"}`.
+    pub(crate) fn named(&self, name: &str) -> BTreeMap<&str, f64> {
+        let labels =
+            |series: &'_ str| series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
+        self.0
+            .iter()
+            .filter(|(series, _)| labels(series))
+            .map(|(series, value)| (&series[name.len()..], *value))
+            .collect()
+    }
 }
