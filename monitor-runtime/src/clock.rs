@@ -225,8 +225,6 @@ mod tests {
     fn a_start_that_lies_ahead_is_no_time_ago() {
         assert_eq!(seconds(7, 5, 1.0), 0.0);
         assert_eq!(seconds(5, 7, 0.5), 1.0);
-        // The counter may wrap around.
-        assert_eq!(seconds(u64::MAX, 1, 1.0), 2.0);
         assert_eq!(seconds_since(ticks().wrapping_add(1 << 60)), 0.0);
     }
 

@@ -120,7 +120,7 @@ fn scrape() {
 }
 
 fn steps_a_series(build: Build, histograms: bool) -> Option<f64> {
-    let count = if histograms { 20 } else { 100 };
+    let count = if histograms { 3 } else { 20 };
     let mut few = build(keys(count), histograms);
     let mut many = build(keys(3 * count), histograms);
     let steps = |encode: &mut Encode| {
