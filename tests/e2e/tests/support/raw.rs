@@ -75,6 +75,23 @@ impl Raw {
         Ok(byte[0])
     }
 
+    /// A byte if there is one: where there is little room, the next may be long in coming.
+    pub(crate) fn byte_if_there(&mut self) -> io::Result<()> {
+        if self.stream.buffer().is_empty() {
+            self.stream.get_ref().set_nonblocking(true)?;
+            let filled = self.stream.fill_buf().map(<[u8]>::is_empty);
+            self.stream.get_ref().set_nonblocking(false)?;
+            match filled {
+                Ok(true) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.stream.consume(1);
+        Ok(())
+    }
+
     /// Says that nothing more is sent; answers can still be read.
     pub(crate) fn end(&mut self) {
         // Fails where the server has closed already.
