@@ -34,6 +34,16 @@ fn first_cell_of_known<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32
     cell
 }
 
+/// Whether there is a series with exactly these label values.
+#[cfg(feature = "actix")]
+pub(crate) fn has_series<L: LabelSet>(family: &Family, labels: &L) -> bool {
+    let mut has = false;
+    if let Some(core) = family.core() {
+        labels.with_texts(&mut |texts| has = core.series.find(texts).is_some());
+    }
+    has
+}
+
 /// The first cell of the series that `labels` name; `UNRESOLVED`, which every cell operation ignores, when there is none.
 #[inline]
 fn first_cell<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32 {

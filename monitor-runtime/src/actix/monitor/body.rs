@@ -8,16 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-use super::watched::Begun;
-use crate::builtin::{API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
-use crate::clock;
+use super::watched::{Left, Watched};
 
 pin_project! {
     /// The body of a response that is watched.
     pub struct MonitorBody<B> {
         #[pin]
         inner: B,
-        sending: Option<Sending>,
+        watched: Option<Watched>,
     }
 }
 
@@ -27,42 +25,24 @@ impl<B> std::fmt::Debug for MonitorBody<B> {
     }
 }
 
-/// A body on its way.
-struct Sending {
-    begun: Begun,
-    start: u64,
-    left: Left,
-}
-
-/// What has to be sent yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
-    Nothing,
-    Bytes(u64),
-    Unknown,
+/// What has to be sent of a response's body.
+pub(super) fn left_of(body: &impl MessageBody, to_head: bool, status: StatusCode) -> Left {
+    // Such a response has a body only in name: nobody asks for it.
+    let bodiless =
+        to_head || matches!(status.as_u16(), 100..=199 | 204 | 304) && status != StatusCode::SWITCHING_PROTOCOLS;
+    match body.size() {
+        _ if bodiless => Left::NOTHING,
+        BodySize::None => Left::NOTHING,
+        BodySize::Sized(bytes) => Left(bytes),
+        // A websocket ends when one side likes.
+        BodySize::Stream if status == StatusCode::SWITCHING_PROTOCOLS => Left::NOTHING,
+        BodySize::Stream => Left::UNKNOWN,
+    }
 }
 
 impl<B> MonitorBody<B> {
-    pub(super) fn new(inner: B, begun: Option<Begun>, to_head: bool, status: StatusCode) -> Self
-    where
-        B: MessageBody,
-    {
-        // Such a response has a body only in name: nobody asks for it.
-        let bodiless =
-            to_head || matches!(status.as_u16(), 100..=199 | 204 | 304) && status != StatusCode::SWITCHING_PROTOCOLS;
-        let left = match inner.size() {
-            _ if bodiless => Left::Nothing,
-            BodySize::None | BodySize::Sized(0) => Left::Nothing,
-            BodySize::Sized(bytes) => Left::Bytes(bytes),
-            // A websocket ends when one side likes.
-            BodySize::Stream if status == StatusCode::SWITCHING_PROTOCOLS => Left::Nothing,
-            BodySize::Stream => Left::Unknown,
-        };
-        let sending = begun.map(|begun| {
-            let start = if begun.times_bodies() { clock::ticks() } else { 0 };
-            Sending { begun, start, left }
-        });
-        MonitorBody { inner, sending }
+    pub(super) fn new(inner: B, watched: Option<Watched>) -> Self {
+        MonitorBody { inner, watched }
     }
 }
 
@@ -76,10 +56,10 @@ impl<B: MessageBody> MessageBody for MonitorBody<B> {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         let polled = this.inner.poll_next(context);
-        if let Some(sending) = this.sending {
+        if let Some(watched) = this.watched {
             match &polled {
-                Poll::Ready(None) => sending.left = Left::Nothing,
-                Poll::Ready(Some(Ok(bytes))) => sending.sent(bytes.len()),
+                Poll::Ready(None) => watched.sent_all(),
+                Poll::Ready(Some(Ok(bytes))) => watched.sent(bytes.len()),
                 Poll::Ready(Some(Err(_))) | Poll::Pending => {}
             }
         }
@@ -87,39 +67,15 @@ impl<B: MessageBody> MessageBody for MonitorBody<B> {
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let MonitorBody { inner, mut sending } = self;
+        let MonitorBody { inner, mut watched } = self;
         match inner.try_into_bytes() {
             Ok(bytes) => {
-                if let Some(sending) = &mut sending {
-                    sending.left = Left::Nothing;
+                if let Some(watched) = &mut watched {
+                    watched.sent_all();
                 }
                 Ok(bytes)
             }
-            Err(inner) => Err(MonitorBody { inner, sending }),
-        }
-    }
-}
-
-impl Sending {
-    fn sent(&mut self, bytes: usize) {
-        if let Left::Bytes(left) = self.left {
-            self.left = match left.saturating_sub(bytes as u64) {
-                0 => Left::Nothing,
-                left => Left::Bytes(left),
-            };
-        }
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        let (endpoint, method) = (self.begun.endpoint(), self.begun.method());
-        if self.left != Left::Nothing {
-            API_RESPONSE_BODIES_CUT.with(API_RESPONSE_BODIES_CUT { endpoint, method }).inc();
-        }
-        if self.begun.times_bodies() {
-            let seconds = clock::seconds_since(self.start);
-            API_RESPONSE_BODY.with(API_RESPONSE_BODY { endpoint, method }).observe(seconds);
+            Err(inner) => Err(MonitorBody { inner, watched }),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The middleware that records every request exactly once: [`settings`] say which and how, [`service`] sees them come
-//! and go, [`watched`] is one request on its way, [`body`] its response's body.
+//! and go, [`watched`] is one request on its way, [`body`] its response's body, [`found`] what a worker need not look up
+//! again.
 
 mod body;
+mod found;
 mod service;
 mod settings;
 mod watched;

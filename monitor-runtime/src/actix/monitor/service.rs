@@ -1,5 +1,6 @@
 //! The middleware as actix-web sees it: a request comes, its future is polled, a response or an error goes.
 
+use std::cell::Cell;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -7,11 +8,11 @@ use std::task::{Context, Poll};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 
-use super::body::MonitorBody;
+use super::body::{MonitorBody, left_of};
 use super::settings::Monitor;
 use super::watched::{Watched, Worker};
 
@@ -27,7 +28,8 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(MonitorService { inner, worker: Rc::new(Worker::new(self.settings.clone())) }))
+        let worker = Rc::new(Worker::new(self.settings.clone()));
+        ready(Ok(MonitorService { inner, worker, counted: Counted::new() }))
     }
 }
 
@@ -35,6 +37,29 @@ where
 pub struct MonitorService<S> {
     inner: S,
     worker: Rc<Worker>,
+    #[expect(dead_code, reason = "held for its drop")]
+    counted: Counted,
+}
+
+thread_local! {
+    /// The services of this kind on this thread, where they stay.
+    static SERVICES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One of [`SERVICES`].
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        SERVICES.set(SERVICES.get() + 1);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        SERVICES.set(SERVICES.get() - 1);
+    }
 }
 
 impl<S> std::fmt::Debug for MonitorService<S> {
@@ -60,8 +85,9 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let watched =
-            self.worker.settings.records(request.path()) && request.extensions_mut().insert(IsWatched).is_none();
+        // Alone on its thread, it can neither be within another nor have one within it.
+        let watched = self.worker.settings.records(|| request.path())
+            && (SERVICES.get() == 1 || request.extensions_mut().insert(IsWatched).is_none());
         let mut watched = watched.then(|| Watched::start(&self.worker, &request));
         let inner = guarded(&mut watched, || self.inner.call(request));
         MonitorFuture { inner, watched }
@@ -94,21 +120,24 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let inner = this.inner;
-        let Poll::Ready(result) = guarded(this.watched, || inner.poll(context)) else { return Poll::Pending };
-        let watched = this.watched.take();
-        Poll::Ready(match result {
-            Ok(response) => {
-                let begun = watched.and_then(|mut watched| watched.respond(&response));
-                let (head, status) = (response.request().method() == actix_web::http::Method::HEAD, response.status());
-                Ok(response.map_body(|_, body| MonitorBody::new(body, begun, head, status)))
+        // The response is matched where it was put: each time that it moves it is copied.
+        match guarded(this.watched, || inner.poll(context)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) => {
+                let watched = this.watched.take().and_then(|watched| {
+                    let to_head = response.request().method() == Method::HEAD;
+                    let body = left_of(response.response().body(), to_head, response.status());
+                    watched.respond(&response, body)
+                });
+                Poll::Ready(Ok(response.map_body(|_, body| MonitorBody::new(body, watched))))
             }
-            Err(error) => {
-                if let Some(mut watched) = watched {
+            Poll::Ready(Err(error)) => {
+                if let Some(watched) = this.watched.take() {
                     watched.end(error.as_response_error().status_code());
                 }
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+        }
     }
 }
 
@@ -116,11 +145,12 @@ where
 ///
 /// The future itself is dropped only after the runtime has caught the panic, when nothing tells it from a client that
 /// left.
+#[inline(always)]
 fn guarded<T>(watched: &mut Option<Watched>, step: impl FnOnce() -> T) -> T {
     struct OnPanic<'a>(&'a mut Option<Watched>);
     impl Drop for OnPanic<'_> {
         fn drop(&mut self) {
-            if let Some(mut watched) = self.0.take() {
+            if let Some(watched) = self.0.take() {
                 watched.end(StatusCode::INTERNAL_SERVER_ERROR);
             }
         }

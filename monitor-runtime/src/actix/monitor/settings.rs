@@ -203,13 +203,18 @@ pub(super) struct Settings {
 }
 
 /// The endpoint of requests that match no route.
-const UNMATCHED: &str = "_unmatched";
+pub(super) const UNMATCHED: &str = "_unmatched";
 /// The method of requests whose method is not told apart.
-const OTHER: &str = "_OTHER";
+pub(super) const OTHER: &str = "_OTHER";
 
 impl Settings {
-    /// Whether requests for `path` are recorded, as far as the path tells.
-    pub(super) fn records(&self, path: &str) -> bool {
+    /// Whether requests for a path are recorded, as far as the path tells.
+    #[inline]
+    pub(super) fn records<'a>(&self, path: impl FnOnce() -> &'a str) -> bool {
+        self.prefixes.is_empty() && self.skipped.is_empty() || self.records_path(path())
+    }
+
+    fn records_path(&self, path: &str) -> bool {
         (self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| path.starts_with(prefix.as_str())))
             && !self.skips(path)
     }
@@ -306,7 +311,7 @@ mod tests {
     #[test]
     fn prefixes_and_skipped_paths_say_what_is_recorded() {
         let monitor = Monitor::builder().only("/api/").only("/v2/").skip("/api/health").build().expect("valid");
-        let recorded = ["/api/x", "/v2/", "/api/health", "/", "/apix"].map(|path| monitor.settings.records(path));
+        let recorded = ["/api/x", "/v2/", "/api/health", "/", "/apix"].map(|path| monitor.settings.records(|| path));
         assert_eq!(recorded, [true, true, false, false, false]);
     }
 }
