@@ -14,6 +14,7 @@ mod outcome;
 #[doc(hidden)]
 pub mod private;
 mod read;
+pub mod scope;
 
 #[cfg(feature = "actix")]
 pub mod actix;
