@@ -1,0 +1,12 @@
+//! A real PostgreSQL and a real Redis on loopback, in a directory of their own, for tests. They know nothing of the
+//! project.
+//!
+//! A server ends with its value, and with the process that started it, however that ends: a shell of ours holds the
+//! other end of a pipe, and ends the server when the pipe closes. So a server may stand in a `static`.
+
+mod postgres;
+mod process;
+mod redis;
+
+pub use postgres::Postgres;
+pub use redis::Redis;
