@@ -197,6 +197,8 @@ struct Label {
     name: Ident,
     ty: Type,
     max: Option<LitInt>,
+    /// Its values name users.
+    user: bool,
 }
 
 fn accept(written: Written, errors: &mut Errors) -> Option<Family> {
@@ -283,15 +285,20 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
     } else if text == "le" || text == "quantile" {
         errors.at(&name, format!("the label `{text}` belongs to the samples of histograms and summaries; rename it"));
     }
-    let mut max = None;
+    let (mut max, mut user) = (None, None);
     for attribute in &attributes {
         if !attribute.path().is_ident("label") {
-            errors.at(attribute, "a label takes `#[label(max = N)]` and no other attribute");
+            errors.at(attribute, "a label takes `#[label(max = N)]`, `#[label(user)]` and no other attribute");
             continue;
         }
         let parsed = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("user") {
+                let key = meta.path.require_ident()?;
+                once(&mut user, key, key.clone(), errors);
+                return Ok(());
+            }
             if !meta.path.is_ident("max") {
-                return Err(meta.error("unknown option; a label takes `max = N`"));
+                return Err(meta.error("unknown option; a label takes `max = N` or `user`"));
             }
             let key = meta.path.require_ident()?;
             let value: Expr = meta.value()?.parse()?;
@@ -299,6 +306,9 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
             Ok(())
         });
         errors.take(parsed);
+    }
+    if let (Some(user), Some(_)) = (&user, &max) {
+        errors.at(user, "`user` bounds the label by the policy for users, `UserLabel`; remove it or `max`");
     }
     // A label whose bound is wrong has one mistake, not two.
     let meant_bounded = !attributes.is_empty();
@@ -318,7 +328,7 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
         (true, None) if !meant_bounded => {
             errors.at(
                 &ty,
-                "a label of any string needs a bound; add `#[label(max = 50)]`, or use `&'static str` or an enum",
+                "a label of any string needs a bound; add `#[label(max = 50)]`, for who a user is `#[label(user)]`, or use `&'static str` or an enum",
             );
         }
         (false, Some(max)) if !matches!(ty, Type::Path(_)) && !is_static_str(&ty) => {
@@ -326,7 +336,7 @@ fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
         }
         _ => {}
     }
-    Some(Label { name, ty, max })
+    Some(Label { name, ty, max, user: user.is_some() })
 }
 
 fn is_static_str(ty: &Type) -> bool {
@@ -403,7 +413,8 @@ impl Family {
             // Blamed on the declared type when that type cannot be a label.
             let value = located(quote!(&self.), label.ty.span());
             let text = located(quote!(#private::LabelValue::text), label.ty.span());
-            quote!(#text(#value #name, &mut #private::LabelBuffer::new()))
+            let text = quote!(#text(#value #name, &mut #private::LabelBuffer::new()));
+            if label.user { quote!(#private::user(#text)) } else { text }
         });
         let declared = self.labels.iter().map(|label| {
             let text = label.name.unraw().to_string();
@@ -413,7 +424,8 @@ impl Family {
                 None => quote!(::core::option::Option::None),
             };
             let values = located(quote!(<#ty as #private::LabelValue>::VALUES), label.ty.span());
-            quote!(#private::Label { name: #text, values: #values, max: #max })
+            let user = label.user;
+            quote!(#private::Label { name: #text, values: #values, max: #max, user: #user })
         });
         let bounds = match (self.kind, &self.buckets) {
             (Kind::Histogram, None) => quote!(#private::DEFAULT_BUCKETS),

@@ -36,6 +36,7 @@
 ///   | `bool`, integers | as written |
 ///   | an enum with `#[derive(LabelValue)]` | known, so every series is on the page from the start |
 ///   | `#[label(max = N)] name: &str` | any string; after `N` distinct ones the rest reads `_overflow` |
+///   | `#[label(user)] name: &str` | who a user is, as far as the policy for users tells them apart: [`UserLabel`](crate::UserLabel) |
 ///
 /// - `buckets [..]` for a histogram: rising upper bounds, `+Inf` added. Without it:
 ///   0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10.

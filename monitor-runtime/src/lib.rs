@@ -25,7 +25,8 @@ pub use prometheus;
 pub use exposition::{Format, encode};
 pub use metrics::{
     Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, TraceId, register,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, TraceId,
+    UserLabel, UserLabelError, register,
 };
 pub use outcome::{Outcome, ToOutcome};
 pub use read::{sample_value, sample_value_in};

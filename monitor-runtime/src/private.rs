@@ -10,7 +10,7 @@ pub use inventory;
 pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, Site,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, Site, user,
 };
 pub use crate::outcome::Outcome;
 

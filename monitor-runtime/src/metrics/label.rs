@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::user_label;
+
 /// One label of a family, as it was declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -11,6 +13,15 @@ pub struct Label {
     pub values: Option<&'static [&'static str]>,
     /// How many distinct values are kept before the rest reads `_overflow`.
     pub max: Option<u32>,
+    /// Whether its values name users, whose number the process's policy bounds: [`UserLabel`](super::UserLabel).
+    pub user: bool,
+}
+
+impl Label {
+    /// How many distinct values are kept, by whatever bounds them.
+    pub(super) fn most(&self) -> Option<u32> {
+        if self.user { user_label::max() } else { self.max }
+    }
 }
 
 /// Room for a value that has to be written out before it can be read as text.

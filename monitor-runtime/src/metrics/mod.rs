@@ -14,6 +14,7 @@ pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
 mod sync;
+mod user_label;
 
 pub use counter::{Counter, CounterSeries};
 pub use exemplar::TraceId;
@@ -24,6 +25,7 @@ pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};
 pub use registration::{Conflict, RegisterError, RegisterErrors, Shape, register};
 pub use site::Site;
+pub use user_label::{UserLabel, UserLabelError, user};
 
 /// [`first_cell`] for label values that are written in the program.
 fn first_cell_of_known<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32 {

@@ -303,6 +303,7 @@ fn shape(kind: Kind, declaration: &Declaration) -> String {
         .iter()
         .map(|label| match label.max {
             Some(max) => format!("{} (max {max})", label.name),
+            None if label.user => format!("{} (user)", label.name),
             None => label.name.to_owned(),
         })
         .collect();

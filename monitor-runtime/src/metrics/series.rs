@@ -39,7 +39,7 @@ pub(crate) struct SeriesTable {
     /// Its key is of this process, so that nobody outside can choose values that collide.
     hasher: RandomState,
     series: Set<Series>,
-    /// For each label that has a `max`, the values told apart so far.
+    /// For each label whose values are bounded by their number, those told apart so far.
     known: Box<[Option<Set<Value>>]>,
     /// The series that takes what goes beyond a bound in every label, listed once it is used and never in
     /// `series`; of a family without labels, its one series.
@@ -68,7 +68,7 @@ impl SeriesTable {
         reserve: fn(usize) -> Option<u32>,
         reserve_far: fn(usize) -> Option<u32>,
     ) -> Option<SeriesTable> {
-        let known = |label: &Label| label.max.map(|max| Set::new(max.min(limit)));
+        let known = |label: &Label| label.most().map(|most| Set::new(most.min(limit)));
         let rest = if labels.is_empty() { reserve(cells_per_series) } else { reserve_far(cells_per_series) };
         Some(SeriesTable {
             labels,
@@ -375,7 +375,7 @@ fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
-/// A value of a label that has a `max`.
+/// A value of a label whose values are bounded by their number.
 struct Value {
     text: Box<str>,
     hash: u32,

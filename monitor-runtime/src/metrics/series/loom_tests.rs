@@ -7,8 +7,8 @@ use loom::thread;
 
 use super::*;
 
-const A: Label = Label { name: "a", values: None, max: None };
-const TENANT: Label = Label { name: "tenant", values: None, max: Some(1) };
+const A: Label = Label { name: "a", values: None, max: None, user: false };
+const TENANT: Label = Label { name: "tenant", values: None, max: Some(1), user: false };
 
 /// All orders with at most `preemptions` threads stopped against their will, where all of them take minutes.
 fn model(preemptions: usize, check: impl Fn() + Sync + Send + 'static) {

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-const A: Label = Label { name: "a", values: None, max: None };
-const PLAN: Label = Label { name: "plan", values: None, max: None };
-const TENANT: Label = Label { name: "tenant", values: None, max: Some(2) };
+const A: Label = Label { name: "a", values: None, max: None, user: false };
+const PLAN: Label = Label { name: "plan", values: None, max: None, user: false };
+const TENANT: Label = Label { name: "tenant", values: None, max: Some(2), user: false };
 
 /// Label values that were trouble to somebody.
 const HOSTILE: &[&str] = &[
