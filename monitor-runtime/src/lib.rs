@@ -6,6 +6,8 @@ mod attributes;
 mod builtin;
 mod call;
 pub mod clock;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod delta;
 mod exposition;
 mod health;

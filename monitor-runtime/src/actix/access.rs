@@ -31,6 +31,53 @@ impl BearerToken {
         let Some((scheme, given)) = one.as_bytes().split_at_checked("Bearer ".len()) else { return false };
         scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(given.trim_ascii().ct_eq(self.0.as_bytes()))
     }
+
+    /// As [`admits`](Self::admits), and also whoever sends it as the password of HTTP's Basic, which is what a browser
+    /// asks its user for; the name is not looked at.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn admits_browser(&self, headers: &HeaderMap) -> bool {
+        let mut all = headers.get_all(AUTHORIZATION);
+        let (Some(one), None) = (all.next(), all.next()) else { return false };
+        let Some((scheme, given)) = one.as_bytes().split_at_checked("Basic ".len()) else { return false };
+        if !scheme.eq_ignore_ascii_case(b"Basic ") {
+            return self.admits(headers);
+        }
+        let Some(pair) = from_base64(given.trim_ascii()) else { return false };
+        // A name has no colon (RFC 7617, section 2).
+        let Some(colon) = pair.iter().position(|b| *b == b':') else { return false };
+        bool::from(pair[colon + 1..].ct_eq(self.0.as_bytes()))
+    }
+}
+
+/// The bytes that a text in base64 (RFC 4648, section 4) stands for; None if it is none.
+#[cfg(feature = "dashboard")]
+fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let text = match text {
+        [start @ .., b'=', b'='] | [start @ .., b'='] => start,
+        all => all,
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    for four in text.chunks(4) {
+        let mut bits = 0u32;
+        for letter in four {
+            let value = match letter {
+                b'A'..=b'Z' => letter - b'A',
+                b'a'..=b'z' => letter - b'a' + 26,
+                b'0'..=b'9' => letter - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        let missing = 4 - four.len() as u32;
+        if missing == 3 {
+            return None;
+        }
+        let [_, first, second, third] = (bits << (6 * missing)).to_be_bytes();
+        bytes.extend_from_slice(&[first, second, third][..3 - missing as usize]);
+    }
+    Some(bytes)
 }
 
 impl FromStr for BearerToken {
@@ -103,6 +150,36 @@ mod tests {
         }
         assert!(!admits(&[]));
         assert!(!admits(&[b"Bearer s3cret", b"Bearer s3cret"]), "two headers are one too many");
+    }
+
+    #[cfg(feature = "dashboard")]
+    #[test]
+    fn a_browser_sends_it_as_a_password() {
+        let token: BearerToken = "s3cret".parse().expect("a token");
+        let admits = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, HeaderValue::from_str(text).expect("a header"));
+            token.admits_browser(&headers)
+        };
+        // `me:s3cret`, `:s3cret` and `monitor:s3cret`, by `base64`.
+        for right in ["Basic bWU6czNjcmV0", "basic OnMzY3JldA==", "Basic bW9uaXRvcjpzM2NyZXQ=", "Bearer s3cret"] {
+            assert!(admits(right), "{right}");
+        }
+        // `s3cret`, `me:s3cre`, `me:s3crets`, `s3cret:me`, half a letter, no base64, and nothing.
+        for wrong in [
+            "Basic czNjcmV0",
+            "Basic bWU6czNjcmU=",
+            "Basic bWU6czNjcmV0cw==",
+            "Basic czNjcmV0Om1l",
+            "Basic bWU6czNjcmV0b",
+            "Basic me:s3cret",
+            "Basic ",
+            "Basic",
+            "Bearer s3cre",
+            "",
+        ] {
+            assert!(!admits(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -42,7 +42,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// # }
 /// ```
 pub fn serve_metrics(address: impl Display) -> MetricsServer {
-    MetricsServer { address: address.to_string(), scrape: scrape("/metrics") }
+    MetricsServer {
+        address: address.to_string(),
+        scrape: scrape("/metrics"),
+        #[cfg(feature = "dashboard")]
+        dashboard: false,
+    }
 }
 
 /// What [`serve_metrics`] is to serve, and where.
@@ -51,6 +56,8 @@ pub fn serve_metrics(address: impl Display) -> MetricsServer {
 pub struct MetricsServer {
     address: String,
     scrape: Scrape,
+    #[cfg(feature = "dashboard")]
+    dashboard: bool,
 }
 
 impl MetricsServer {
@@ -72,18 +79,35 @@ impl MetricsServer {
         self
     }
 
+    /// Serves also the page of its own at `/monitor` and its numbers at `/monitoring/api-metrics`, by the same registry
+    /// and the same token; see [`dashboard`](super::dashboard()).
+    #[cfg(feature = "dashboard")]
+    pub fn dashboard(mut self) -> MetricsServer {
+        self.dashboard = true;
+        self
+    }
+
     /// Takes the address. It is answered on once the listener is awaited.
     ///
     /// # Errors
     /// The address is none, is taken, or is not this machine's; the error names it.
     pub fn listen(self) -> io::Result<MetricsListener> {
-        let MetricsServer { address, scrape } = self;
+        let MetricsServer { address, scrape, .. } = self;
+        #[cfg(feature = "dashboard")]
+        let pages = self.dashboard.then(|| super::dashboard::beside(&scrape));
         let named = |error: io::Error| io::Error::new(error.kind(), format!("metrics on {address}: {error}"));
         let listener = socket_address(&address).and_then(TcpListener::bind).map_err(named)?;
         let local = listener.local_addr().map_err(named)?;
         let app = move || {
             let healthz = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-            App::new().service(scrape.clone()).route("/healthz", healthz.to(async || HttpResponse::Ok().body("ok\n")))
+            let app = App::new().service(scrape.clone());
+            #[cfg(feature = "dashboard")]
+            let app = app.configure(|app| {
+                if let Some((page, json)) = pages.clone() {
+                    app.service(page).service(json);
+                }
+            });
+            app.route("/healthz", healthz.to(async || HttpResponse::Ok().body("ok\n")))
         };
         let server = HttpServer::new(app)
             .workers(1)

@@ -1,6 +1,8 @@
 //! What the toolkit is in an actix-web service; nothing outside this folder names actix.
 
 mod access;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod listener;
 mod monitor;
 mod outcome;
@@ -8,6 +10,8 @@ mod pages;
 mod scrape;
 
 pub use access::{BearerToken, InvalidToken};
+#[cfg(feature = "dashboard")]
+pub use dashboard::{ApiMetrics, Dashboard, api_metrics, dashboard};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBody, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use scrape::{Scrape, scrape};

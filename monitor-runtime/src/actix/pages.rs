@@ -331,7 +331,7 @@ impl MessageBody for Body {
 
 /// Whether two handles are one registry, which a registry does not say: what is put into one of them is then in the
 /// other.
-fn are_one(a: &Registry, b: &Registry) -> bool {
+pub(super) fn are_one(a: &Registry, b: &Registry) -> bool {
     /// It is on no page, for it has no samples.
     struct Mark(Desc);
     impl Collector for Mark {

@@ -64,8 +64,8 @@ pub fn scrape(path: &str) -> Scrape {
 #[derive(Clone, Debug)]
 pub struct Scrape {
     path: String,
-    registry: Registry,
-    token: Option<BearerToken>,
+    pub(super) registry: Registry,
+    pub(super) token: Option<BearerToken>,
     in_flight: usize,
 }
 
@@ -209,7 +209,7 @@ fn format(headers: &HeaderMap) -> Format {
 
 /// Gzip where it is named and weighs at least as much as the plain page; the plain page for everyone else, also for
 /// those who say that they take neither.
-fn encoding(request: &HttpRequest) -> Encoding {
+pub(super) fn encoding(request: &HttpRequest) -> Encoding {
     let ours = [Coding::gzip(), Coding::identity()];
     let chosen = AcceptEncoding::parse(request).ok().and_then(|accepted| accepted.negotiate(ours.iter()));
     if chosen == Some(Coding::gzip()) { Encoding::Gzip } else { Encoding::Identity }

@@ -2,6 +2,8 @@
 #![cfg(feature = "actix")]
 
 mod access;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod health;
 mod listener;
 mod sharing;

@@ -1,0 +1,57 @@
+//! The labels of a series read back from the text that stands on the page.
+
+use std::borrow::Cow;
+
+/// The value of one label; None where the series has no such label.
+pub(super) fn label<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut rest = text;
+    loop {
+        let (found, after) = rest.split_once("=\"")?;
+        let end = end_of_value(after)?;
+        if found == name {
+            return Some(unescaped(&after[..end]));
+        }
+        rest = after[end + 1..].strip_prefix(',').unwrap_or("");
+    }
+}
+
+/// Where the quotation mark stands that is not escaped.
+fn end_of_value(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|b| {
+        let end = b == b'"' && !escaped;
+        escaped = b == b'\\' && !escaped;
+        end
+    })
+}
+
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut chars = text.chars();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.extend(chars.next().map(|c| if c == 'n' { '\n' } else { c })),
+            c => plain.push(c),
+        }
+    }
+    Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label;
+
+    #[test]
+    fn a_value_is_read_as_it_was_before_it_was_written() {
+        let text = r#"endpoint="/a/{b}",method="GET",path="say \"a=\\b\"\n",last="""#;
+        assert_eq!(label(text, "endpoint").as_deref(), Some("/a/{b}"));
+        assert_eq!(label(text, "method").as_deref(), Some("GET"));
+        assert_eq!(label(text, "path").as_deref(), Some("say \"a=\\b\"\n"));
+        assert_eq!(label(text, "last").as_deref(), Some(""));
+        assert_eq!(label(text, "b"), None);
+        assert_eq!(label("", "endpoint"), None);
+    }
+}
