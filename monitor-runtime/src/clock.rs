@@ -8,7 +8,11 @@
 use std::cell::Cell;
 #[cfg(feature = "test-util")]
 use std::marker::PhantomData;
+#[cfg(any(test, feature = "test-util"))]
+use std::sync::Arc;
 use std::sync::OnceLock;
+#[cfg(any(test, feature = "test-util"))]
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -55,6 +59,61 @@ fn seconds_since_by_other(start: u64) -> f64 {
 /// Seconds since the epoch, for what people read beside other clocks; never for durations.
 pub(crate) fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Microseconds since the epoch, for a store of this machine and for the calendar.
+pub(crate) fn unix_micros() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Microseconds since some instant of this process; they never go back.
+pub(crate) fn steady_micros() -> i64 {
+    i64::try_from(nanoseconds() / 1000).unwrap_or(i64::MAX)
+}
+
+/// The clock that a store of this process keeps: the system's, or with the feature `test-util` one that a test moves by
+/// hand, in all threads at once.
+#[derive(Clone, Debug)]
+pub struct StoreClock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    #[cfg(any(test, feature = "test-util"))]
+    Manual(Arc<AtomicI64>),
+}
+
+impl StoreClock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> StoreClock {
+        StoreClock(Source::System)
+    }
+
+    /// A clock that stands still except for [`advance`](Self::advance); its clones show the same time.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn manual() -> StoreClock {
+        StoreClock(Source::Manual(Arc::new(unix_micros().into())))
+    }
+
+    /// Moves a manual clock on; the system's is not ours to move.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn advance(&self, duration: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.fetch_add(i64::try_from(duration.as_micros()).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+
+    /// Microseconds since the epoch.
+    pub(crate) fn now(&self) -> i64 {
+        match &self.0 {
+            Source::System => unix_micros(),
+            #[cfg(any(test, feature = "test-util"))]
+            Source::Manual(now) => now.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// Chooses and calibrates the clock, which can take 2 ms; otherwise the first use does. Call it where nobody waits.

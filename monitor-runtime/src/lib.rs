@@ -6,6 +6,7 @@ mod attributes;
 mod builtin;
 mod call;
 pub mod clock;
+pub mod credits;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod delta;

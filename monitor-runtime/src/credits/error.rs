@@ -1,0 +1,150 @@
+//! What a ledger refuses, and why it could not answer.
+
+use std::fmt;
+
+use super::ledger::HoldState;
+use super::name::{AccountId, HoldId};
+
+/// Why credits were not granted, held or settled. Nothing has changed in the ledger, unless the error is
+/// [`Unavailable`](Self::Unavailable): then a step may or may not have been taken, and the same step by the same id finds out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CreditsError {
+    /// Nobody said which ledger pays.
+    NoLedger,
+    /// Nobody said which account pays.
+    NoAccount,
+    /// The ledger has no such account: accounts come into being by their first grant.
+    UnknownAccount {
+        /// The account that was asked for.
+        account: AccountId,
+    },
+    /// The account has fewer credits available than were asked for.
+    Insufficient {
+        /// Credits asked for.
+        required: i64,
+        /// Credits that the account has.
+        available: i64,
+    },
+    /// The id or the key was used before, for something else.
+    Conflict {
+        /// What was used before, and what differs.
+        what: &'static str,
+    },
+    /// A call with the same idempotency key is being served, or was paid.
+    Duplicate {
+        /// The hold of the first call.
+        hold: HoldId,
+        /// What has become of it.
+        state: HoldState,
+    },
+    /// The ledger has no such hold.
+    UnknownHold {
+        /// The hold that was to be settled.
+        hold: HoldId,
+    },
+    /// The hold was settled before, in another way.
+    AlreadySettled {
+        /// The hold that was to be settled.
+        hold: HoldId,
+        /// How it was settled.
+        state: HoldState,
+    },
+    /// More was to be captured than is held.
+    ExceedsHold {
+        /// Credits to be captured.
+        amount: i64,
+        /// Credits held.
+        held: i64,
+    },
+    /// An amount must be a whole number of credits above zero.
+    InvalidAmount {
+        /// The amount.
+        amount: i64,
+    },
+    /// The account would have more credits than a ledger can count.
+    TooManyCredits {
+        /// Credits that were to come in.
+        amount: i64,
+    },
+    /// An account, an operation or a key with a name that no ledger takes.
+    InvalidName {
+        /// Which of them: `account`, `operation` or `key`.
+        what: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A hold must live for a millisecond at least.
+    InvalidLifetime,
+    /// The store does not answer, or not in time. Nothing is given away meanwhile.
+    Unavailable {
+        /// What the store said.
+        why: String,
+    },
+    /// The store is not a ledger, or is damaged. It was left as it is.
+    InvalidStore {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store was written by a newer version of this library. It was left as it is.
+    NewerSchema {
+        /// The version of the store.
+        found: i64,
+        /// The newest version that this library knows.
+        known: i64,
+    },
+}
+
+impl CreditsError {
+    /// An [`Unavailable`](Self::Unavailable) with these words, for a ledger of one's own.
+    pub fn unavailable(why: impl fmt::Display) -> CreditsError {
+        CreditsError::Unavailable { why: why.to_string() }
+    }
+
+    /// Whether the same step may succeed later; what is refused stays refused.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, CreditsError::Unavailable { .. })
+    }
+}
+
+impl fmt::Display for CreditsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use CreditsError::*;
+        match self {
+            NoLedger => write!(f, "no ledger: give the application one, or name it with `ledger = ..`"),
+            NoAccount => write!(f, "no account: sign in, or name the one that pays with `account = ..`"),
+            UnknownAccount { account } => write!(f, "account `{account}` is unknown: grant it credits first"),
+            Insufficient { required, available } => {
+                write!(f, "{required} credits are required and {available} available: grant more")
+            }
+            Conflict { what } => write!(f, "{what}: use another for another purpose"),
+            Duplicate { hold, state } => {
+                write!(f, "a call with this idempotency key was made before (hold {hold} is {state}): use a new key")
+            }
+            UnknownHold { hold } => write!(f, "hold {hold} is unknown: hold first, then settle"),
+            AlreadySettled { hold, state } => write!(f, "hold {hold} is {state} and stays so: place a new hold"),
+            ExceedsHold { amount, held } => {
+                write!(f, "{amount} credits were to be captured of {held} held: hold the most that it can cost")
+            }
+            InvalidAmount { amount } => write!(f, "{amount} is no amount of credits: it must be above zero"),
+            TooManyCredits { amount } => {
+                write!(f, "{amount} more credits would be more than an account can have, which is {}", i64::MAX)
+            }
+            InvalidName { what, why, bytes } => {
+                write!(f, "a name of {bytes} bytes is no {what}: {why}")
+            }
+            InvalidLifetime => write!(f, "a hold must live for a millisecond at least"),
+            Unavailable { why } => write!(f, "the ledger is unavailable, try again: {why}"),
+            InvalidStore { why } => write!(f, "this is no ledger that can be used: {why}"),
+            NewerSchema { found, known } => write!(
+                f,
+                "the ledger has schema {found} and this program knows schemas up to {known}: update the program"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for CreditsError {}

@@ -1,0 +1,29 @@
+//! What the ledger's keeper says of itself. What operations cost and who used them is counted where calls are.
+
+use crate::LabelValue;
+
+crate::metrics! {
+    /// Times that a settle was tried again because the ledger did not answer
+    pub(super) counter SETTLES_RETRIED = "credit_settles_retried_total";
+    /// Work that was done and could not be paid: its hold expired and the ledger did not answer, or had been emptied
+    pub(super) counter SETTLES_LOST = "credit_settles_lost_total";
+    /// Captures that came after their hold had expired, by whether a fresh charge paid them
+    pub(super) counter CAPTURES_LATE = "credit_captures_late_total" { result: Late };
+    /// Holds that nobody settled in time, freed by this process
+    pub(super) counter HOLDS_EXPIRED = "credit_holds_expired_total";
+    /// Accounts found to disagree with the journal or with their holds; anything but 0 is a damaged ledger
+    pub(super) counter VIOLATIONS = "credit_violations_total";
+    /// Holds that stand, in the whole ledger
+    pub(super) gauge HOLDS_OPEN = "credit_holds_open";
+    /// Credits that are held, in the whole ledger
+    pub(super) gauge CREDITS_HELD = "credit_credits_held";
+}
+
+/// What became of a late capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+pub(super) enum Late {
+    /// The account had enough: it was charged afresh.
+    Charged,
+    /// The account had too little.
+    Refused,
+}

@@ -1,0 +1,73 @@
+//! Credits: no work that is not paid, no credit that is lost.
+//!
+//! An account gets credits by a **grant**. Whoever wants paid work done **holds** credits first, and the work begins when
+//! the hold is durable. Then the hold is settled once: **captured** (as much of it as the work cost, the rest is given
+//! back), **voided**, or, when nobody came in time, **expired**.
+//!
+//! ```text
+//! grant: credits come in
+//! hold -> captured (amount <= held) | voided | expired        these three are final
+//! posted = grants - captures          available = posted - held
+//! ```
+//!
+//! ```
+//! use monitor_runtime::credits::{AccountId, Credits, CreditsError, Grant, Memory, Operation};
+//!
+//! # fn main() -> Result<(), CreditsError> {
+//! let credits = Credits::new(Memory::new());
+//! let account = AccountId::new("ada")?;
+//! credits.grant(Grant::new(account.clone(), 7)).wait()?;
+//!
+//! let report = Operation::new("report")?;
+//! let held = credits.hold(&account, &report, 5).wait()?; // `.await` it in async code
+//! assert_eq!(credits.balance(account.clone()).wait()?.available, 2);
+//! // The work is done here. Whatever ends it early drops `held`, which gives the credits back.
+//! held.capture_part(3).wait()?;
+//! assert_eq!(credits.balance(account.clone()).wait()?.available, 4);
+//!
+//! let refused = credits.hold(&account, &report, 5).wait().map(|_| ());
+//! assert_eq!(refused, Err(CreditsError::Insufficient { required: 5, available: 4 }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Ledgers
+//! | | for | durable |
+//! |---|---|---|
+//! | [`Memory`] | tests | no |
+//! | `Sqlite` (feature `sqlite`) | one process | yes: WAL, `synchronous=FULL` |
+//! | `Postgres` (feature `postgres`) | several processes | as the server is |
+//!
+//! All take the same legal moves and pass one conformance suite. [`Ledger`] is the trait of one's own.
+//!
+//! # What holds always
+//! - Neither available nor held credits are ever below zero, whoever calls at once.
+//! - The journal is only ever added to: available credits are the sum of its entries, held credits are the sum of the open
+//!   holds. [`Credits::verify`] compares.
+//! - A step that was not heard of may be repeated: by the same id or key it is taken once.
+//! - Settling cannot be cancelled. Dropping a [`Held`] gives it back, dropping a [`Settling`] captures: the keeper's thread
+//!   does it, and tries again while the store does not answer.
+//! - A hold whose process died expires. A capture that comes later charges afresh, or is counted as lost
+//!   (`credit_settles_lost_total`) and told as an error: never silently free.
+
+mod answer;
+mod desk;
+mod error;
+mod families;
+mod keeper;
+mod ledger;
+mod memory;
+mod moves;
+mod name;
+
+pub use crate::clock::StoreClock;
+pub use answer::{Answer, Reply};
+pub use desk::Paid;
+pub use error::CreditsError;
+pub use keeper::{Credits, CreditsBuilder, Held, Holding, Settled, Settling};
+pub use ledger::{
+    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Ledger, Page,
+    Placed, Totals, Verified, Violation, Voided,
+};
+pub use memory::Memory;
+pub use name::{AccountId, HoldId, Key, Operation};
