@@ -5,6 +5,7 @@ mod options;
 mod problem;
 mod readiness;
 mod routes;
+mod rules;
 mod sessions;
 mod start_error;
 mod users;
@@ -21,6 +22,7 @@ use actix_web::{App, HttpServer, web};
 use monitor_runtime::actix::{MetricsListener, Monitor, Scrape, scrape, serve_metrics};
 
 pub use crate::options::{HELP, Options, Start};
+pub use crate::rules::write_rules;
 pub use crate::start_error::StartError;
 
 use crate::readiness::{Readiness, State};

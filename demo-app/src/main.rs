@@ -10,6 +10,7 @@ fn main() -> ExitCode {
             print!("{}", demo_app::HELP);
             return ExitCode::SUCCESS;
         }
+        Ok(Start::WriteRules(directory)) => demo_app::write_rules(&directory),
         Ok(Start::Serve(options)) => demo_app::run(&options),
         Err(wrong) => Err(wrong),
     };

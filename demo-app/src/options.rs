@@ -1,6 +1,7 @@
 //! What the program was told: arguments first, then the environment, then the defaults. It touches neither.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
 use monitor_runtime::actix::BearerToken;
@@ -19,6 +20,7 @@ Usage: demo-app [--host HOST] [--port PORT] [--metrics-addr HOST:PORT] [--metric
                             a port alone is on 127.0.0.1 (else DEMO_METRICS_ADDR)
   --metrics-token TOKEN     what a scraper must send as a bearer token (else DEMO_METRICS_TOKEN,
                             which no other user of the machine can see)
+  --write-rules DIR         writes Prometheus rules, their tests and a Grafana dashboard, and ends
   --help                    this text
 ";
 
@@ -43,6 +45,8 @@ pub struct Options {
 pub enum Start {
     /// Print [`HELP`].
     Help,
+    /// Write the monitoring rules and the dashboard below this directory.
+    WriteRules(PathBuf),
     /// Serve.
     Serve(Options),
 }
@@ -73,6 +77,9 @@ impl Options {
                 Arg::Long("metrics-token") => {
                     let value = arguments.value().map_err(StartError::Argument)?;
                     metrics_token = Some(parse_token("--metrics-token", &value)?);
+                }
+                Arg::Long("write-rules") => {
+                    return Ok(Start::WriteRules(arguments.value().map_err(StartError::Argument)?.into()));
                 }
                 Arg::Long("help") | Arg::Short('h') => return Ok(Start::Help),
                 other => return Err(StartError::Argument(other.unexpected())),
@@ -121,7 +128,7 @@ mod tests {
         };
         match Options::read(arguments.iter().map(OsString::from), environment) {
             Ok(Start::Serve(options)) => Ok(options),
-            Ok(Start::Help) => panic!("nobody asked for help"),
+            Ok(other) => panic!("nobody asked for {other:?}"),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -38,6 +38,8 @@ pub enum StartError {
     },
     /// The address of the metrics cannot be listened on.
     ListenForMetrics(io::Error),
+    /// The rules cannot be written.
+    WriteRules(io::Error),
     /// The server stopped by itself.
     Serve(io::Error),
 }
@@ -65,6 +67,7 @@ impl fmt::Display for StartError {
                 }
                 _ => error.fmt(f),
             },
+            StartError::WriteRules(error) => write!(f, "the rules cannot be written: {error}"),
             StartError::Serve(error) => write!(f, "the server stopped: {error}"),
         }
     }
@@ -78,7 +81,9 @@ impl std::error::Error for StartError {
             StartError::Token { source, .. } => Some(source),
             StartError::Metrics(errors) => Some(errors),
             StartError::Listen { source, .. } => Some(source),
-            StartError::ListenForMetrics(error) | StartError::Serve(error) => Some(error),
+            StartError::ListenForMetrics(error) | StartError::WriteRules(error) | StartError::Serve(error) => {
+                Some(error)
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub mod scope;
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(feature = "rules")]
+pub mod rules;
 
 pub use attributes::{LabelValue, instrument, metrics, timer, track_latency};
 pub use prometheus;

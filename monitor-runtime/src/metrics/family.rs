@@ -92,7 +92,7 @@ impl fmt::Display for Place {
 #[derive(Debug)]
 pub struct Family {
     pub(super) kind: Kind,
-    pub(super) declaration: Declaration,
+    pub(crate) declaration: Declaration,
     pub(super) core: OnceLock<&'static Core>,
 }
 
