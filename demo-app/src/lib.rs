@@ -1,8 +1,12 @@
 //! The demo service: listens, prints its URLs, serves until it is told to stop. What it answers is in `routes`.
 
+mod data_dir;
+mod identity;
+mod log;
 pub mod metrics;
 mod options;
 mod problem;
+mod random;
 mod readiness;
 mod routes;
 mod rules;
@@ -15,87 +19,173 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::task::Poll;
 
+use actix_identity::IdentityMiddleware;
+use actix_session::SessionMiddleware;
+use actix_session::config::PersistentSession;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Key, SameSite};
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
 use monitor_runtime::actix::{MetricsListener, Monitor, Scrape, scrape, serve_metrics};
 
-pub use crate::options::{HELP, Options, Start};
+pub use crate::log::{LogLevel, UnknownLevel};
+pub use crate::options::{HELP, Options, Secret, Start};
 pub use crate::rules::write_rules;
 pub use crate::start_error::StartError;
 
+use crate::data_dir::DataDir;
 use crate::readiness::{Readiness, State};
 use crate::routes::METRICS;
 use crate::sessions::Sessions;
+use crate::users::{Store, Users};
 
 /// How long requests in flight may go on once the service is told to stop, in seconds.
 const STOP_TIMEOUT_S: u64 = 5;
 
+/// The cookie of a session.
+const SESSION_COOKIE: &str = "session";
+/// How long a session lives.
+const SESSION_TTL: Duration = Duration::days(7);
+
 /// Listens where `options` say, prints the URLs on standard output and serves until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// Where the service cannot start: a port is taken, the host is unknown, two metrics clash.
+/// Where the service cannot start: a port is taken, the host is unknown, two metrics clash, what it keeps cannot be read.
 pub fn run(options: &Options) -> Result<(), StartError> {
+    log::start(options.log);
     monitor_runtime::register().map_err(StartError::Metrics)?;
     let (listener, address) = listen(options)?;
     let metrics = listen_for_metrics(options)?;
     let metrics_address = metrics.as_ref().map(MetricsListener::address);
-    // The page is on one of the two.
-    let page = metrics.is_none().then(|| page(options));
-    System::new()
-        .block_on(async {
-            // Before the URLs are printed: whoever reads them may send a signal at once.
-            let stop = stop_signal()?;
-            let server = start(listener, stop, page, metrics_address)?;
-            // Nobody may be reading, and that is no reason not to serve.
-            let _ = print_urls(&mut io::stdout().lock(), address, metrics_address);
-            match metrics {
-                Some(metrics) => metrics.beside(server).await,
-                None => server.await,
-            }
-        })
-        .map_err(StartError::Serve)
+    // Until the end: another service may have it then.
+    let data = DataDir::open(&options.data_dir)?;
+    System::new().block_on(async {
+        // Before the URLs are printed: whoever reads them may send a signal at once.
+        let stop = stop_signal().map_err(StartError::Serve)?;
+        let service = Service {
+            // The page is on one of the two.
+            page: metrics.is_none().then(|| page(options)),
+            metrics_address,
+            ..Service::open(options, &data, address).await?
+        };
+        let server = service.start(listener, stop).map_err(StartError::Serve)?;
+        // Nobody may be reading, and that is no reason not to serve.
+        let _ = print_urls(&mut io::stdout().lock(), address, metrics_address, options);
+        let served = match metrics {
+            Some(metrics) => metrics.beside(server).await,
+            None => server.await,
+        };
+        served.map_err(StartError::Serve)
+    })
 }
 
 /// Serves on `listener`, the page of metrics included, until `stop` is ready: then no new connection, and what is in
-/// flight may finish.
+/// flight may finish. Users and sessions are in memory, and gone when it ends.
 ///
 /// The server runs while it is awaited; it needs an actix runtime.
 ///
 /// # Errors
 /// What the listener or the threads of the server say.
-pub fn serve(listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
-    start(listener, stop, Some(scrape(METRICS)), None)
-}
-
-fn start(
+pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Server, StartError> {
+    let store = Store::in_memory()
+        .map_err(|error| StartError::Store { place: "the users".to_owned(), wrong: error.to_string() })?;
+    let service = Service::of(store, Key::generate(), true).await?;
+    service.start(listener, stop).map_err(StartError::Serve)
+}
+
+/// All that the service answers with, before it listens.
+#[derive(Clone)]
+struct Service {
     page: Option<Scrape>,
     metrics_address: Option<SocketAddr>,
-) -> io::Result<Server> {
-    let sessions = web::Data::new(Sessions::default());
-    let readiness = Readiness::default();
-    let told = readiness.clone();
-    // What looks at the service is no traffic of it.
-    let monitor =
-        Monitor::builder().skip(METRICS).skip("/healthz").skip("/readyz").build().map_err(io::Error::other)?;
-    let app = move || {
-        // As soon as a thread makes its app, it takes connections.
-        told.begin();
-        App::new()
-            .wrap(monitor.clone())
-            .app_data(sessions.clone())
-            .app_data(web::Data::new(told.clone()))
-            .app_data(web::Data::new(routes::Metrics(metrics_address)))
-            .configure(|app| routes::configure(app, page.clone()))
-    };
-    let stop = async move {
-        stop.await;
-        readiness.set(State::Stopping);
-    };
-    Ok(HttpServer::new(app).shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
+    users: web::Data<Users>,
+    sessions: Sessions,
+    session_key: Key,
+    secure_cookies: bool,
+}
+
+impl Service {
+    async fn open(options: &Options, data: &DataDir, address: SocketAddr) -> Result<Service, StartError> {
+        let (place, store) = match &options.database_url {
+            Some(url) => ("--database-url".to_owned(), Store::in_database(url.text()).await),
+            None => {
+                let file = data.file("users.db");
+                (file.display().to_string(), Store::in_file(&file))
+            }
+        };
+        let store = store.map_err(|error| StartError::Store { place, wrong: error.to_string() })?;
+        let session_key = match &options.session_key {
+            Some(key) => Key::derive_from(key.text().as_bytes()),
+            None => data.session_key()?,
+        };
+        let demo_users = options.demo_users || address.ip().is_loopback();
+        let service = Service::of(store, session_key, demo_users).await?;
+        Ok(Service { secure_cookies: options.secure_cookies, ..service })
+    }
+
+    async fn of(store: Store, session_key: Key, demo_users: bool) -> Result<Service, StartError> {
+        let failed = |error: &dyn std::fmt::Display| StartError::Store {
+            place: "the users".to_owned(),
+            wrong: error.to_string(),
+        };
+        let sessions = Sessions::of(store.clone()).await.map_err(|error| failed(&error))?;
+        let users = Users::new(store).await.map_err(|error| failed(&error))?;
+        if demo_users {
+            users.add_demo_users().await.map_err(|error| failed(&error))?;
+        }
+        Ok(Service {
+            page: Some(scrape(METRICS)),
+            metrics_address: None,
+            users: web::Data::new(users),
+            sessions,
+            session_key,
+            secure_cookies: false,
+        })
+    }
+
+    fn start(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
+        let readiness = Readiness::default();
+        let told = readiness.clone();
+        // What looks at the service is no traffic of it.
+        let monitor =
+            Monitor::builder().skip(METRICS).skip("/healthz").skip("/readyz").build().map_err(io::Error::other)?;
+        let app = move || {
+            // As soon as a thread makes its app, it takes connections.
+            told.begin();
+            // The last is outermost: it sees what the others refuse.
+            App::new()
+                .wrap(from_fn(identity::find))
+                .wrap(IdentityMiddleware::default())
+                .wrap(self.cookies())
+                .wrap(monitor.clone())
+                .app_data(self.users.clone())
+                .app_data(web::Data::new(told.clone()))
+                .app_data(web::Data::new(routes::Metrics(self.metrics_address)))
+                .configure(|app| routes::configure(app, self.page.clone()))
+        };
+        let stop = async move {
+            stop.await;
+            readiness.set(State::Stopping);
+        };
+        Ok(HttpServer::new(app).shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
+    }
+
+    /// No script reads the cookie, no other site sends it.
+    fn cookies(&self) -> SessionMiddleware<Sessions> {
+        SessionMiddleware::builder(self.sessions.clone(), self.session_key.clone())
+            .cookie_name(SESSION_COOKIE.to_owned())
+            .cookie_http_only(true)
+            .cookie_same_site(SameSite::Lax)
+            .cookie_secure(self.secure_cookies)
+            .session_lifecycle(PersistentSession::default().session_ttl(SESSION_TTL))
+            .build()
+    }
 }
 
 fn page(options: &Options) -> Scrape {
@@ -136,10 +226,19 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     }))
 }
 
-fn print_urls(out: &mut impl Write, address: SocketAddr, metrics: Option<SocketAddr>) -> io::Result<()> {
+fn print_urls(
+    out: &mut impl Write,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    options: &Options,
+) -> io::Result<()> {
     writeln!(out, "demo-app listens on http://{address}")?;
     for line in routes::list(&address.to_string(), metrics) {
         writeln!(out, "  {line}")?;
+    }
+    match options.database_url {
+        Some(_) => writeln!(out, "users and sessions are kept in the database of --database-url")?,
+        None => writeln!(out, "users and sessions are kept in {}", options.data_dir.display())?,
     }
     out.flush()
 }

@@ -1,43 +1,98 @@
 //! What the program was told: arguments first, then the environment, then the defaults. It touches neither.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lexopt::{Arg, Parser};
 use monitor_runtime::actix::BearerToken;
 
 use crate::StartError;
+use crate::log::LogLevel;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
 An actix-web service that shows monitor-runtime at work.
 
-Usage: demo-app [--host HOST] [--port PORT] [--metrics-addr HOST:PORT] [--metrics-token TOKEN]
+Usage: demo-app [OPTIONS]
 
-  --host HOST               where to listen (else DEMO_HOST, else 127.0.0.1)
-  --port PORT               the port, 0 for a free one (else DEMO_PORT, else 8080)
+Each option has a variable of the environment in its place, which no other user of the machine can see.
+
+  --host HOST               where to listen (DEMO_HOST; 127.0.0.1)
+  --port PORT               the port, 0 for a free one (DEMO_PORT; 8080)
+  --data-dir DIRECTORY      where users, sessions and credits are kept (DEMO_DATA_DIR; demo-data)
+  --database-url URL        a PostgreSQL that keeps users, sessions and credits instead, for several instances
+                            (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
   --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;
-                            a port alone is on 127.0.0.1 (else DEMO_METRICS_ADDR)
-  --metrics-token TOKEN     what a scraper must send as a bearer token (else DEMO_METRICS_TOKEN,
-                            which no other user of the machine can see)
-  --write-rules DIR         writes Prometheus rules, their tests and a Grafana dashboard, and ends
+                            a port alone is on 127.0.0.1 (DEMO_METRICS_ADDR)
+  --metrics-token TOKEN     what a scraper must send as a bearer token (DEMO_METRICS_TOKEN)
+  --secure-cookies          send the session's cookie over TLS alone: for a service behind a proxy that speaks it
+                            (DEMO_SECURE_COOKIES)
+  --demo-users              have ada, grace and edsger, whose passwords are in the README; without it they are there
+                            when only this machine can connect (DEMO_DEMO_USERS)
+  --log LEVEL               off, error, warn, info, debug or trace, on standard error (DEMO_LOG; warn)
+  --write-rules DIRECTORY   writes Prometheus rules, their tests and a Grafana dashboard, and ends
   --help                    this text
 ";
 
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8080;
+const DATA_DIR: &str = "demo-data";
+/// As long as the key that it becomes.
+const SESSION_KEY_MIN: usize = 32;
 
-/// Where to listen, and who may see the metrics.
+/// One option, and the variable in its place.
+struct Flag {
+    argument: &'static str,
+    variable: &'static str,
+    takes_value: bool,
+}
+
+const fn takes_value(argument: &'static str, variable: &'static str) -> Flag {
+    Flag { argument, variable, takes_value: true }
+}
+
+const fn switch(argument: &'static str, variable: &'static str) -> Flag {
+    Flag { argument, variable, takes_value: false }
+}
+
+const FLAGS: &[Flag] = &[
+    takes_value("--host", "DEMO_HOST"),
+    takes_value("--port", "DEMO_PORT"),
+    takes_value("--data-dir", "DEMO_DATA_DIR"),
+    takes_value("--database-url", "DEMO_DATABASE_URL"),
+    takes_value("--metrics-addr", "DEMO_METRICS_ADDR"),
+    takes_value("--metrics-token", "DEMO_METRICS_TOKEN"),
+    switch("--secure-cookies", "DEMO_SECURE_COOKIES"),
+    switch("--demo-users", "DEMO_DEMO_USERS"),
+    takes_value("--log", "DEMO_LOG"),
+];
+
+/// Where to listen, what to keep where, and who may see what.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// A name or an address.
     pub host: String,
     /// 0 lets the system choose.
     pub port: u16,
+    /// Where the files are.
+    pub data_dir: PathBuf,
+    /// The database in the files' place.
+    pub database_url: Option<Secret>,
     /// The address of the metrics, where they have one of their own.
     pub metrics_addr: Option<String>,
     /// What a scraper must send.
     pub metrics_token: Option<BearerToken>,
+    /// What session cookies are signed with, where that is not a file's.
+    pub session_key: Option<Secret>,
+    /// Whether cookies are for TLS alone.
+    pub secure_cookies: bool,
+    /// Whether the users of the README are there; else when only this machine can connect.
+    pub demo_users: bool,
+    /// Which lines are written on standard error.
+    pub log: LogLevel,
 }
 
 /// What the program is to do.
@@ -48,73 +103,131 @@ pub enum Start {
     /// Write the monitoring rules and the dashboard below this directory.
     WriteRules(PathBuf),
     /// Serve.
-    Serve(Options),
+    Serve(Box<Options>),
+}
+
+/// A text that is never printed.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, for whoever needs it.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 impl Options {
     /// Reads the arguments (without the program's name) and, for what they leave open, the environment.
     ///
     /// # Errors
-    /// An argument that is not understood, a port that is no port, a token that no header can carry.
+    /// An argument that is not understood, a value that its option cannot have.
     pub fn read(
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Start, StartError> {
-        let (mut host, mut port, mut metrics_addr, mut metrics_token) = (None, None, None, None);
-        let mut arguments = Parser::from_args(arguments);
-        while let Some(argument) = arguments.next().map_err(StartError::Argument)? {
-            match argument {
-                Arg::Long("host") => {
-                    host = Some(arguments.value().map_err(StartError::Argument)?);
-                }
-                Arg::Long("port") => {
-                    let value = arguments.value().map_err(StartError::Argument)?;
-                    port = Some(parse_port("--port", &value)?);
-                }
-                Arg::Long("metrics-addr") => {
-                    metrics_addr = Some(arguments.value().map_err(StartError::Argument)?);
-                }
-                Arg::Long("metrics-token") => {
-                    let value = arguments.value().map_err(StartError::Argument)?;
-                    metrics_token = Some(parse_token("--metrics-token", &value)?);
-                }
-                Arg::Long("write-rules") => {
-                    return Ok(Start::WriteRules(arguments.value().map_err(StartError::Argument)?.into()));
-                }
-                Arg::Long("help") | Arg::Short('h') => return Ok(Start::Help),
-                other => return Err(StartError::Argument(other.unexpected())),
-            }
+        let arguments = match read_arguments(arguments)? {
+            Read::Arguments(arguments) => arguments,
+            Read::Other(start) => return Ok(start),
+        };
+        let given = Given { arguments, environment };
+        let session_key = (given.environment)("DEMO_SESSION_KEY").map(|key| key.to_string_lossy().into_owned());
+        if session_key.as_ref().is_some_and(|key| key.len() < SESSION_KEY_MIN) {
+            return Err(StartError::Value {
+                given_by: "DEMO_SESSION_KEY",
+                wrong: format!("has fewer than {SESSION_KEY_MIN} bytes; take random ones"),
+            });
         }
-        let host = match host.or_else(|| environment("DEMO_HOST")) {
-            Some(host) => host.to_string_lossy().into_owned(),
-            None => HOST.to_owned(),
-        };
-        let port = match (port, environment("DEMO_PORT")) {
-            (Some(port), _) => port,
-            (None, Some(value)) => parse_port("DEMO_PORT", &value)?,
-            (None, None) => PORT,
-        };
-        let metrics_addr = metrics_addr.or_else(|| environment("DEMO_METRICS_ADDR"));
-        let metrics_token = match (metrics_token, environment("DEMO_METRICS_TOKEN")) {
-            (Some(token), _) => Some(token),
-            (None, Some(value)) => Some(parse_token("DEMO_METRICS_TOKEN", &value)?),
-            (None, None) => None,
-        };
-        let metrics_addr = metrics_addr.map(|addr| addr.to_string_lossy().into_owned());
-        Ok(Start::Serve(Options { host, port, metrics_addr, metrics_token }))
+        Ok(Start::Serve(Box::new(Options {
+            host: given.text("--host").map_or_else(|| HOST.to_owned(), |(_, host)| host),
+            port: given
+                .parsed("--port", "is no port; give a number from 0 to 65535 (0 takes a free one)")?
+                .unwrap_or(PORT),
+            data_dir: given.value("--data-dir").map_or_else(|| PathBuf::from(DATA_DIR), |(_, path)| path.into()),
+            database_url: given.text("--database-url").map(|(_, url)| Secret(url)),
+            metrics_addr: given.text("--metrics-addr").map(|(_, address)| address),
+            metrics_token: given.token("--metrics-token")?,
+            session_key: session_key.map(Secret),
+            secure_cookies: given.is_on("--secure-cookies"),
+            demo_users: given.is_on("--demo-users"),
+            log: given.parsed("--log", "is no level; take off, error, warn, info, debug or trace")?.unwrap_or_default(),
+        })))
     }
 }
 
-fn parse_port(given_by: &'static str, value: &OsStr) -> Result<u16, StartError> {
-    value
-        .to_str()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| StartError::Port { given_by, value: value.to_string_lossy().into_owned() })
+/// What the arguments come to.
+enum Read {
+    /// The values by argument.
+    Arguments(BTreeMap<&'static str, OsString>),
+    /// Something else than serving is to be done.
+    Other(Start),
 }
 
-/// An error names the place alone: a token is nobody's business.
-fn parse_token(given_by: &'static str, value: &OsStr) -> Result<BearerToken, StartError> {
-    value.to_string_lossy().parse().map_err(|source| StartError::Token { given_by, source })
+fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Read, StartError> {
+    let mut read = BTreeMap::new();
+    let mut arguments = Parser::from_args(arguments);
+    while let Some(argument) = arguments.next().map_err(StartError::Argument)? {
+        let flag = match argument {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Read::Other(Start::Help)),
+            Arg::Long("write-rules") => {
+                let directory = arguments.value().map_err(StartError::Argument)?;
+                return Ok(Read::Other(Start::WriteRules(directory.into())));
+            }
+            Arg::Long(name) => FLAGS.iter().find(|flag| flag.argument.strip_prefix("--") == Some(name)),
+            _ => None,
+        };
+        let Some(flag) = flag else { return Err(StartError::Argument(argument.unexpected())) };
+        let value =
+            if flag.takes_value { arguments.value().map_err(StartError::Argument)? } else { OsString::from("1") };
+        read.insert(flag.argument, value);
+    }
+    Ok(Read::Arguments(read))
+}
+
+/// What was given, and by what.
+struct Given<E> {
+    arguments: BTreeMap<&'static str, OsString>,
+    environment: E,
+}
+
+impl<E: Fn(&str) -> Option<OsString>> Given<E> {
+    fn value(&self, argument: &'static str) -> Option<(&'static str, OsString)> {
+        if let Some(value) = self.arguments.get(argument) {
+            return Some((argument, value.clone()));
+        }
+        let flag = FLAGS.iter().find(|flag| flag.argument == argument)?;
+        (self.environment)(flag.variable).map(|value| (flag.variable, value))
+    }
+
+    fn text(&self, argument: &'static str) -> Option<(&'static str, String)> {
+        let (given_by, value) = self.value(argument)?;
+        Some((given_by, value.to_string_lossy().into_owned()))
+    }
+
+    /// In the environment, a switch is on unless it is empty or 0.
+    fn is_on(&self, argument: &'static str) -> bool {
+        self.text(argument).is_some_and(|(_, value)| !value.is_empty() && value != "0")
+    }
+
+    fn parsed<T: FromStr>(&self, argument: &'static str, wrong: &str) -> Result<Option<T>, StartError> {
+        let Some((given_by, text)) = self.text(argument) else { return Ok(None) };
+        match text.parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(StartError::Value { given_by, wrong: format!("is `{text}`, which {wrong}") }),
+        }
+    }
+
+    /// An error names the place alone: a token is nobody's business.
+    fn token(&self, argument: &'static str) -> Result<Option<BearerToken>, StartError> {
+        let Some((given_by, text)) = self.text(argument) else { return Ok(None) };
+        text.parse().map(Some).map_err(|source| StartError::Token { given_by, source })
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +240,7 @@ mod tests {
             Some(OsString::from(value))
         };
         match Options::read(arguments.iter().map(OsString::from), environment) {
-            Ok(Start::Serve(options)) => Ok(options),
+            Ok(Start::Serve(options)) => Ok(*options),
             Ok(other) => panic!("nobody asked for {other:?}"),
             Err(error) => Err(error.to_string()),
         }
@@ -193,5 +306,35 @@ mod tests {
             let error = options(arguments, environment).expect_err("a wrong token");
             assert!(error.starts_with(place) && !error.contains("my secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn help_names_every_option_and_its_variable() {
+        for Flag { argument, variable, .. } in FLAGS {
+            assert!(HELP.contains(&format!("  {argument} ")), "{argument}");
+            assert!(HELP.contains(variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_on_when_it_is_given_or_set() {
+        let secure = |arguments: &[&str], environment: &[(&str, &str)]| {
+            options(arguments, environment).expect("options").secure_cookies
+        };
+        assert!(!secure(&[], &[]));
+        assert!(secure(&["--secure-cookies"], &[]));
+        assert!(secure(&[], &[("DEMO_SECURE_COOKIES", "1")]));
+        assert!(!secure(&[], &[("DEMO_SECURE_COOKIES", "0")]));
+    }
+
+    #[test]
+    fn secrets_are_not_printed_with_the_options() {
+        let key = "0123456789abcdef0123456789abcdef";
+        let url = "postgres://demo:hunter2@localhost/demo";
+        let options = options(&["--database-url", url], &[("DEMO_SESSION_KEY", key)]).expect("options");
+        let printed = format!("{options:?}");
+        assert!(!printed.contains(key) && !printed.contains("hunter2"), "{printed}");
+        let short = super::tests::options(&[], &[("DEMO_SESSION_KEY", &key[1..])]).expect_err("a short key");
+        assert!(short.starts_with("DEMO_SESSION_KEY has fewer than 32 bytes") && !short.contains(&key[1..]), "{short}");
     }
 }

@@ -1,63 +1,133 @@
 //! What the service answers when it refuses or fails: a status and a JSON problem (RFC 9457).
 
 use std::fmt;
+use std::time::Duration;
 
-use actix_web::error::{BlockingError, JsonPayloadError};
+use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+
+use crate::users::StoreError;
 
 /// Why a request was not served.
 #[derive(Debug)]
 pub(crate) enum Problem {
     /// One answer for a wrong password and for an unknown user: who has an account is nobody's business.
     WrongPassword,
+    WrongToken,
     NoSession,
+    NotSignedIn,
+    NameTaken,
+    BadName,
+    BadPassword,
+    TooManyAttempts {
+        wait: Duration,
+    },
+    /// More wait to have a password checked than is good for anybody.
+    Busy,
     UnknownItem(String),
     NoSuchPage,
     Json(JsonPayloadError),
-    /// The system gave no random bytes for a token.
-    NoToken(getrandom::Error),
-    /// The thread that made a report was lost.
-    Report(BlockingError),
+    /// The system gave no random bytes.
+    NoRandom(getrandom::Error),
+    /// The users cannot be read or written.
+    Users(StoreError),
+    /// Something of our own went wrong.
+    Internal(String),
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::WrongPassword => write!(f, "wrong user or password"),
+            Problem::WrongToken => {
+                write!(f, "send a token of yours as `Authorization: Bearer ..`; POST /tokens makes one")
+            }
             Problem::NoSession => write!(f, "no session is open; log in first"),
+            Problem::NotSignedIn => {
+                write!(f, "sign in first: POST /login, or send a token as `Authorization: Bearer ..`")
+            }
+            Problem::NameTaken => write!(f, "this name is taken"),
+            Problem::BadName => {
+                write!(f, "take 1 to 64 of a-z, 0-9, `.`, `_` and `-` for a name, a letter or a digit first")
+            }
+            Problem::BadPassword => write!(f, "take 8 to 1024 bytes for a password"),
+            Problem::TooManyAttempts { wait } => write!(f, "too many attempts; wait {} s", seconds(*wait)),
+            Problem::Busy => write!(f, "too many sign in at once; try again in a second"),
             Problem::UnknownItem(id) => write!(f, "there is no item `{id}`; GET /items lists them"),
             Problem::NoSuchPage => write!(f, "there is nothing here; GET / lists what there is"),
             Problem::Json(JsonPayloadError::ContentType) => {
                 write!(f, "send JSON, with `Content-Type: application/json`")
             }
+            // What serde says repeats what was sent: a password in the wrong place, for one.
+            Problem::Json(JsonPayloadError::Deserialize(error)) => {
+                write!(f, "this is not the JSON that is wanted here (line {}, column {})", error.line(), error.column())
+            }
             Problem::Json(error) => error.fmt(f),
-            Problem::NoToken(error) => write!(f, "no random bytes for a session token: {error}"),
-            Problem::Report(error) => write!(f, "the report was not finished: {error}"),
+            Problem::NoRandom(error) => write!(f, "no random bytes: {error}"),
+            Problem::Users(_) => write!(f, "the users cannot be asked at the moment"),
+            Problem::Internal(what) => write!(f, "this went wrong here: {what}"),
         }
     }
 }
 
+impl std::error::Error for Problem {}
+
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::WrongPassword | Problem::NoSession => StatusCode::UNAUTHORIZED,
+            Problem::WrongPassword | Problem::WrongToken | Problem::NoSession | Problem::NotSignedIn => {
+                StatusCode::UNAUTHORIZED
+            }
+            Problem::NameTaken => StatusCode::CONFLICT,
+            Problem::BadName | Problem::BadPassword => StatusCode::UNPROCESSABLE_ENTITY,
+            Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Problem::UnknownItem(_) | Problem::NoSuchPage => StatusCode::NOT_FOUND,
             Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::Json(error) => error.status_code(),
-            Problem::NoToken(_) | Problem::Report(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Problem::Busy | Problem::Users(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::NoRandom(_) | Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
+        // What the client is not told.
+        if let Problem::Users(error) = self {
+            tracing::error!(%error, "the users cannot be asked");
+        }
         let status = self.status_code();
-        HttpResponse::build(status).content_type("application/problem+json").json(Body {
+        let mut response = HttpResponse::build(status);
+        match self {
+            Problem::TooManyAttempts { wait } => {
+                response.insert_header((RETRY_AFTER, seconds(*wait)));
+            }
+            Problem::Busy | Problem::Users(_) => {
+                response.insert_header((RETRY_AFTER, 1));
+            }
+            Problem::WrongToken => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            _ => {}
+        }
+        response.content_type("application/problem+json").json(Body {
             status: status.as_u16(),
             title: status.canonical_reason().unwrap_or_default(),
             detail: self.to_string(),
         })
     }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        Problem::Users(error)
+    }
+}
+
+/// Whole seconds, of which too few would be refused again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Without a `type` member: `about:blank`, whose title is the status's own.

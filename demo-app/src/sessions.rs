@@ -1,85 +1,125 @@
-//! Open sessions: an opaque token each, in memory, the oldest leaves when there are too many. Cookies are the routes'.
+//! Where the sessions of the cookies are kept: beside the users, as digests, so that a sign-out ends one and a restart
+//! does not. Cookies are actix-session's.
 
-use std::collections::VecDeque;
-use std::fmt::Write;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_web::cookie::time::Duration;
 
 use crate::metrics::SESSIONS_OPEN;
+use crate::problem::Problem;
+use crate::random;
+use crate::users::{Session, Store, StoreError, digest};
 
-/// So many sessions are kept; looking through them all costs less than a hash of the token would explain.
-const SESSIONS_MAX: usize = 1_000;
+/// So many are kept; then the oldest goes.
+const SESSIONS_MAX: u32 = 10_000;
 
-/// The open sessions, the oldest first.
-#[derive(Default)]
+type State = HashMap<String, String>;
+
+/// The open sessions.
+#[derive(Clone)]
 pub(crate) struct Sessions {
-    tokens: Mutex<VecDeque<String>>,
+    store: Store,
 }
 
 impl Sessions {
-    /// Opens a session and gives its token.
-    pub(crate) fn open(&self) -> Result<String, getrandom::Error> {
-        let token = random_token()?;
-        let mut tokens = self.lock();
-        if tokens.len() == SESSIONS_MAX {
-            tokens.pop_front();
-            SESSIONS_OPEN.dec();
-        }
-        tokens.push_back(token.clone());
-        SESSIONS_OPEN.inc();
-        Ok(token)
+    /// The sessions of this store; those that a former life left open are open.
+    pub(crate) async fn of(store: Store) -> Result<Sessions, StoreError> {
+        SESSIONS_OPEN.set(store.count_sessions(now_s()).await? as f64);
+        Ok(Sessions { store })
     }
 
-    /// Closes the session of this token; false when there is none.
-    pub(crate) fn close(&self, token: &str) -> bool {
-        let mut tokens = self.lock();
-        let Some(place) = tokens.iter().position(|open| open == token) else {
-            return false;
+    async fn keep(&self, key: &SessionKey, state: &State, ttl: &Duration) -> Result<(), anyhow::Error> {
+        let now_s = now_s();
+        let session = Session {
+            digest: digest(key.as_ref()),
+            state: serde_json::to_string(state)?,
+            expires_s: now_s.saturating_add(ttl.whole_seconds()),
         };
-        tokens.remove(place);
-        SESSIONS_OPEN.dec();
-        true
-    }
-
-    /// A panic elsewhere leaves the list whole: every change to it is one call.
-    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+        SESSIONS_OPEN.add(self.store.keep_session(session, now_s, SESSIONS_MAX).await? as f64);
+        Ok(())
     }
 }
 
-/// 128 random bits in hexadecimal.
-fn random_token() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    let mut token = String::with_capacity(32);
-    for byte in bytes {
-        // Writing to a `String` does not fail.
-        let _ = write!(token, "{byte:02x}");
+impl SessionStore for Sessions {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let state = self.store.session(digest(key.as_ref()), now_s()).await;
+        match state.map_err(|error| LoadError::Other(error.into()))? {
+            Some(state) => serde_json::from_str(&state).map_err(|error| LoadError::Deserialization(error.into())),
+            None => Ok(None),
+        }
     }
-    Ok(token)
+
+    async fn save(&self, state: State, ttl: &Duration) -> Result<SessionKey, SaveError> {
+        let key = new_key().map_err(SaveError::Other)?;
+        self.keep(&key, &state, ttl).await.map_err(SaveError::Other)?;
+        Ok(key)
+    }
+
+    async fn update(&self, key: SessionKey, state: State, ttl: &Duration) -> Result<SessionKey, UpdateError> {
+        self.keep(&key, &state, ttl).await.map_err(UpdateError::Other)?;
+        Ok(key)
+    }
+
+    /// The time to live is extended when the state changes, and then it is kept anew.
+    async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        if self.store.drop_session(digest(key.as_ref())).await? {
+            SESSIONS_OPEN.dec();
+        }
+        Ok(())
+    }
+}
+
+fn new_key() -> Result<SessionKey, anyhow::Error> {
+    let text = random::hexadecimal().map_err(|error: Problem| anyhow::anyhow!(error.to_string()))?;
+    Ok(text.try_into()?)
+}
+
+fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::rt::System;
 
-    #[test]
-    fn the_oldest_session_leaves_when_there_are_too_many() {
-        let sessions = Sessions::default();
-        let open = |_| sessions.open().expect("random bytes");
-        let first = open(0);
-        let others: Vec<String> = (0..SESSIONS_MAX).map(open).collect();
-        assert!(!sessions.close(&first), "the first should have left");
-        assert!(others.iter().all(|token| sessions.close(token)));
-        assert!(!sessions.close(&others[0]), "closed already");
+    const DAY: Duration = Duration::days(1);
+
+    fn open_now() -> f64 {
+        monitor_runtime::sample_value("sessions_open", &[]).expect("a gauge")
+    }
+
+    fn state() -> State {
+        HashMap::from([("user".to_owned(), "ada".to_owned())])
     }
 
     #[test]
-    fn the_gauge_follows_the_sessions() {
-        let sessions = Sessions::default();
-        let open = || sessions.open().expect("random bytes");
-        let (first, _second) = (open(), open());
-        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, -1, sessions.close(&first));
-        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, 0, sessions.close(&first));
-        monitor_runtime::assert_delta!(SESSIONS_OPEN {}, 1, open());
+    fn a_session_lives_until_it_is_ended_or_its_time_is_over() {
+        System::new().block_on(async {
+            let store = Store::in_memory().expect("a store");
+            let sessions = Sessions::of(store.clone()).await.expect("sessions");
+            let open = async |ttl| sessions.save(state(), &ttl).await.expect("saved");
+            let load = async |key| sessions.load(key).await.expect("asked");
+            let (first, over) = (open(DAY).await, open(Duration::ZERO).await);
+            assert_eq!(load(&first).await, Some(state()));
+            assert_eq!(load(&over).await, None);
+            let second = open(DAY).await;
+            assert_eq!(open_now(), 2.0, "whoever comes sweeps away what is over");
+
+            // A former life of the service left them open.
+            let sessions = Sessions::of(store).await.expect("sessions");
+            assert_eq!(sessions.load(&first).await.expect("asked"), Some(state()));
+            sessions.delete(&first).await.expect("deleted");
+            sessions.delete(&first).await.expect("deleted already");
+            assert_eq!(sessions.load(&first).await.expect("asked"), None);
+            assert_eq!(sessions.load(&second).await.expect("asked"), Some(state()));
+            assert_eq!(open_now(), 1.0);
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use monitor_runtime::actix::InvalidToken;
 
@@ -11,12 +12,12 @@ use monitor_runtime::actix::InvalidToken;
 pub enum StartError {
     /// An argument that is not understood.
     Argument(lexopt::Error),
-    /// A port that is no port, and where it was given.
-    Port {
+    /// A value that its option cannot have, and where it was given.
+    Value {
         /// `--port` or `DEMO_PORT`.
         given_by: &'static str,
-        /// What was written there.
-        value: String,
+        /// What is wrong with it.
+        wrong: String,
     },
     /// A token that no header can carry, and where it was given.
     Token {
@@ -40,6 +41,25 @@ pub enum StartError {
     ListenForMetrics(io::Error),
     /// The rules cannot be written.
     WriteRules(io::Error),
+    /// The directory, or a file in it, cannot be used.
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another service has the directory.
+    DataDirInUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// What keeps the users, or the credits, cannot be used.
+    Store {
+        /// A file, or what to set.
+        place: String,
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// The server stopped by itself.
     Serve(io::Error),
 }
@@ -48,10 +68,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Argument(error) => write!(f, "{error}; see --help"),
-            StartError::Port { given_by, value } => write!(
-                f,
-                "{given_by} is `{value}`, which is no port; give a number from 0 to 65535 (0 takes a free one)"
-            ),
+            StartError::Value { given_by, wrong } => write!(f, "{given_by} {wrong}"),
             StartError::Token { given_by, source } => write!(f, "{given_by}: {source}"),
             StartError::Metrics(errors) => errors.fmt(f),
             StartError::Listen { host, port, source } => match source.kind() {
@@ -68,6 +85,15 @@ impl fmt::Display for StartError {
                 _ => error.fmt(f),
             },
             StartError::WriteRules(error) => write!(f, "the rules cannot be written: {error}"),
+            StartError::DataDir { path, source } => {
+                write!(f, "{}: {source}; choose another directory with --data-dir or DEMO_DATA_DIR", path.display())
+            }
+            StartError::DataDirInUse { path } => write!(
+                f,
+                "{} is in use by another demo-app; stop it, or choose another directory with --data-dir or DEMO_DATA_DIR",
+                path.display()
+            ),
+            StartError::Store { place, wrong } => write!(f, "{place}: {wrong}"),
             StartError::Serve(error) => write!(f, "the server stopped: {error}"),
         }
     }
@@ -77,10 +103,11 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::Argument(error) => Some(error),
-            StartError::Port { .. } => None,
+            StartError::Value { .. } | StartError::DataDirInUse { .. } | StartError::Store { .. } => None,
             StartError::Token { source, .. } => Some(source),
             StartError::Metrics(errors) => Some(errors),
             StartError::Listen { source, .. } => Some(source),
+            StartError::DataDir { source, .. } => Some(source),
             StartError::ListenForMetrics(error) | StartError::WriteRules(error) | StartError::Serve(error) => {
                 Some(error)
             }

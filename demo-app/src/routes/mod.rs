@@ -2,8 +2,8 @@
 
 mod health;
 mod items;
-mod login;
 mod reports;
+mod users;
 
 use std::net::SocketAddr;
 
@@ -22,8 +22,12 @@ pub(crate) struct Route {
 
 pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/", "this list"),
+    route("POST", "/signup", r#"{"user": "alan", "password": "enigma-1940"}; makes a user"#),
     route("POST", "/login", r#"{"user": "ada", "password": "lovelace"}; opens a session"#),
+    route("POST", "/login/token", "opens a session for a token"),
     route("POST", "/logout", "closes the session"),
+    route("GET", "/session", "who asks"),
+    route("POST", "/tokens", "makes a token, which may be sent in a session's place"),
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report; takes a moment"),
@@ -54,8 +58,12 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
     }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)
-        .service(login::login)
-        .service(login::logout)
+        .service(users::sign_up)
+        .service(users::login)
+        .service(users::login_by_token)
+        .service(users::logout)
+        .service(users::session)
+        .service(users::issue_token)
         .service(items::list)
         .service(items::one)
         .service(reports::make)

@@ -24,7 +24,7 @@ pub(crate) struct Report {
 #[instrument(gauge = REPORTS_RUNNING)]
 #[track_latency(REPORT_LATENCY, report = "stock")]
 pub(crate) async fn make() -> Result<Json<Report>, Problem> {
-    let report = web::block(stock_report).await.map_err(Problem::Report)?;
+    let report = web::block(stock_report).await.map_err(|error| Problem::Internal(error.to_string()))?;
     Ok(Json(report))
 }
 

@@ -8,3 +8,4 @@ mod program;
 mod prometheus;
 mod service;
 mod support;
+mod users;

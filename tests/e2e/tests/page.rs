@@ -1,5 +1,6 @@
 //! The page: what stands on it, in which format, and who can read it.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
@@ -138,7 +139,7 @@ fn collectors_of_the_users_own_stand_on_the_same_page() {
     let (stop, stopped) = mpsc::channel::<()>();
     let server = thread::spawn(move || {
         System::new().block_on(async {
-            let server = demo_app::serve(listener, std::future::pending())?;
+            let server = demo_app::serve(listener, std::future::pending()).await.map_err(io::Error::other)?;
             let handle = server.handle();
             thread::spawn(move || {
                 // Told to, or left alone by a test that failed.

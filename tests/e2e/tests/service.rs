@@ -8,7 +8,7 @@ const SESSIONS: &str = r#"user_sessions_total{auth_method="password"}"#;
 const REPORTS: &str = r#"report_latency_seconds_count{report="stock"}"#;
 
 /// A refusal with its status and its reason, as JSON.
-fn assert_problem(answer: &Answer, status: u16, detail: &str) {
+pub(crate) fn assert_problem(answer: &Answer, status: u16, detail: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert_eq!(answer.content_type, "application/problem+json");
     let problem = answer.json();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ureq::http::Response;
+use serde_json::Value;
+use ureq::http::header::HeaderValue;
+use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 /// Far beyond what any answer takes: a server that hangs fails its test.
@@ -21,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: String,
     /// `name=value` of the cookie that was set, without its attributes.
     pub(crate) cookie: Option<String>,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -73,6 +77,22 @@ impl Client {
         Answer::read(request.send(json))
     }
 
+    /// Any method, with any headers; a body is JSON.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], json: Option<&Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(self.at(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match json {
+            Some(json) => {
+                request = request.header("Content-Type", "application/json");
+                json.to_string()
+            }
+            None => String::new(),
+        };
+        Answer::read(self.agent.run(request.body(body).expect("a request")))
+    }
+
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
@@ -87,7 +107,10 @@ impl Answer {
         };
         let cookie = header("set-cookie");
         let content_type = header("content-type").unwrap_or_default();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         Answer {
+            headers,
             status: response.status().as_u16(),
             content_type,
             cookie: cookie.map(|set| set.split(';').next().unwrap_or_default().to_owned()),
@@ -95,8 +118,13 @@ impl Answer {
         }
     }
 
+    /// The first header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
     /// The body as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 }

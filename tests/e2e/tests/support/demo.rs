@@ -1,25 +1,38 @@
 //! The demo as a child process on a port of its own.
 
-use std::fs;
+use std::env;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
 
 use super::{Answer, Client, Process, Samples, TEXT};
 
 /// The demo's main, built for these tests; it takes nothing from the environment of whoever runs them.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo-app-under-test"));
-    for name in ["DEMO_HOST", "DEMO_PORT", "DEMO_METRICS_ADDR", "DEMO_METRICS_TOKEN"] {
-        command.env_remove(name);
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("DEMO_") {
+            command.env_remove(name);
+        }
     }
     command
 }
+
+/// The password of whoever signs up here.
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+/// The variable of the directory where a demo keeps what it keeps.
+const DATA_DIR: &str = "DEMO_DATA_DIR";
 
 pub(crate) struct Demo {
     pub(crate) client: Client,
     pub(crate) url: String,
     process: Process,
     output: BufReader<ChildStdout>,
+    /// Of this demo alone; it goes after the process.
+    _data: Option<TempDir>,
 }
 
 impl Demo {
@@ -28,9 +41,26 @@ impl Demo {
         Demo::start_by(program().args(["--port", "0"]))
     }
 
-    /// As `start`, with a command that asks for port 0 in its own way.
+    /// As `start`, with a command that asks for port 0 in its own way. Unless it says where its data is kept, that is in
+    /// a directory of its own.
     pub(crate) fn start_by(command: &mut Command) -> Demo {
-        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let data = match command.get_envs().any(|(name, value)| name == DATA_DIR && value.is_some()) {
+            true => None,
+            false => Some(tempfile::tempdir().expect("a directory")),
+        };
+        if let Some(data) = &data {
+            command.env(DATA_DIR, data.path());
+        }
+        Demo::spawn(command.stderr(Stdio::piped()), data)
+    }
+
+    /// As `start_by`, for a command that says where its data is kept; what it logs goes into a file.
+    pub(crate) fn start_into(command: &mut Command, log: File) -> Demo {
+        Demo::spawn(command.stderr(log), None)
+    }
+
+    fn spawn(command: &mut Command, data: Option<TempDir>) -> Demo {
+        let spawned = command.stdout(Stdio::piped()).spawn();
         let mut process = Process(spawned.expect("the demo should start"));
         let output = process.0.stdout.take().expect("a piped output");
         let mut output = BufReader::new(output);
@@ -44,7 +74,7 @@ impl Demo {
             }
             panic!("the demo printed no URL but {line:?}, and on its standard error {error:?}");
         };
-        Demo { client: Client::of(url), url: url.to_owned(), process, output }
+        Demo { client: Client::of(url), url: url.to_owned(), process, output, _data: data }
     }
 
     /// Reads on in the output to the URL that the page of metrics has.
@@ -64,6 +94,21 @@ impl Demo {
         self.client.post_json("/login", &form.to_string())
     }
 
+    /// Signs this user in, and gives the cookie.
+    pub(crate) fn cookie(&self, user: &str, password: &str) -> String {
+        let answer = self.login(user, password);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.cookie.expect("a session cookie")
+    }
+
+    /// Makes a user of this name, signs it in, and gives the cookie.
+    pub(crate) fn sign_up(&self, user: &str) -> String {
+        let form = serde_json::json!({ "user": user, "password": PASSWORD });
+        let answer = self.client.post_json("/signup", &form.to_string());
+        assert_eq!(answer.status, 201, "{answer:?}");
+        self.cookie(user, PASSWORD)
+    }
+
     /// The page in the text format.
     pub(crate) fn samples(&self) -> Samples {
         Samples::of(&self.client.get_accepting("/metrics", TEXT).body)
@@ -80,6 +125,12 @@ impl Demo {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
+    /// Ends the program as a failing machine does: nothing is finished, nothing is said.
+    pub(crate) fn kill(mut self) {
+        self.process.0.kill().expect("a running process");
+        self.process.ended();
+    }
+
     /// Sends the signal of this name and waits for the end: how the program ended, what it printed besides its first
     /// line, and what it complained about.
     pub(crate) fn stop_by(mut self, signal: &str) -> (ExitStatus, String, String) {
@@ -90,8 +141,9 @@ impl Demo {
         let status = self.process.ended();
         let (mut printed, mut complaint) = (String::new(), String::new());
         self.output.read_to_string(&mut printed).expect("text");
-        let mut stderr = self.process.0.stderr.take().expect("a piped error output");
-        stderr.read_to_string(&mut complaint).expect("text");
+        if let Some(mut stderr) = self.process.0.stderr.take() {
+            stderr.read_to_string(&mut complaint).expect("text");
+        }
         (status, printed, complaint)
     }
 }

@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use demo::{Demo, program};
+pub(crate) use demo::{Demo, PASSWORD, program};
 pub(crate) use prometheus::{Prometheus, promtool_check_metrics};
 pub(crate) use python::parse_both;
 pub(crate) use raw::Raw;

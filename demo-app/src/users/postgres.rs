@@ -1,0 +1,109 @@
+//! Users, tokens and sessions in the database that several instances share.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row};
+
+use super::{Session, StoreError, schema};
+
+/// The ledger has a pool of its own.
+const CONNECTIONS_MAX: usize = 4;
+/// No request waits longer for a connection.
+const WAIT: Duration = Duration::from_secs(3);
+
+#[derive(Clone)]
+pub(crate) struct PostgresStore {
+    pool: Pool,
+}
+
+impl PostgresStore {
+    /// Connects, and makes the tables where they are missing.
+    pub(crate) async fn open(url: &str) -> Result<PostgresStore, StoreError> {
+        let mut config: tokio_postgres::Config = url.parse()?;
+        config.connect_timeout(WAIT).options("-c statement_timeout=5000").application_name("demo-app");
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
+            .max_size(CONNECTIONS_MAX)
+            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|_| StoreError::Lost)?;
+        let store = PostgresStore { pool };
+        let client = store.client().await?;
+        // One message is one transaction, so the lock goes with it.
+        client.batch_execute(schema::POSTGRES).await?;
+        let found: i32 = client.query_one("SELECT version FROM demo_schema", &[]).await?.get(0);
+        match u32::try_from(found) {
+            Ok(schema::VERSION) => Ok(store),
+            found => Err(StoreError::Newer { found: found.unwrap_or_default() }),
+        }
+    }
+
+    pub(crate) async fn add_user(&self, name: String, hash: String) -> Result<bool, StoreError> {
+        let add = "INSERT INTO demo_users (name, password_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        Ok(self.execute(add, &[&name, &hash]).await? == 1)
+    }
+
+    pub(crate) async fn password_hash(&self, name: String) -> Result<Option<String>, StoreError> {
+        self.text("SELECT password_hash FROM demo_users WHERE name = $1", &[&name]).await
+    }
+
+    pub(crate) async fn add_token(&self, digest: String, name: String, max: u32) -> Result<(), StoreError> {
+        self.execute("INSERT INTO demo_tokens (digest, name) VALUES ($1, $2)", &[&digest, &name]).await?;
+        let newest = "SELECT id FROM demo_tokens WHERE name = $1 ORDER BY id DESC LIMIT $2";
+        let drop_others = format!("DELETE FROM demo_tokens WHERE name = $1 AND id NOT IN ({newest})");
+        self.execute(&drop_others, &[&name, &i64::from(max)]).await.map(drop)
+    }
+
+    pub(crate) async fn user_of_token(&self, digest: String) -> Result<Option<String>, StoreError> {
+        self.text("SELECT name FROM demo_tokens WHERE digest = $1", &[&digest]).await
+    }
+
+    pub(crate) async fn session(&self, digest: String, now_s: i64) -> Result<Option<String>, StoreError> {
+        self.text("SELECT state FROM demo_sessions WHERE digest = $1 AND expires_s > $2", &[&digest, &now_s]).await
+    }
+
+    pub(crate) async fn keep_session(&self, session: Session, now_s: i64, max: u32) -> Result<i64, StoreError> {
+        let gone = self.execute("DELETE FROM demo_sessions WHERE expires_s <= $1", &[&now_s]).await?;
+        let Session { digest, state, expires_s } = session;
+        // `xmax` is 0 in a row that is new.
+        let keep = "INSERT INTO demo_sessions (digest, state, expires_s) VALUES ($1, $2, $3)
+                    ON CONFLICT (digest) DO UPDATE SET state = excluded.state, expires_s = excluded.expires_s
+                    RETURNING xmax = 0";
+        let row = self.client().await?.query_one(keep, &[&digest, &state, &expires_s]).await?;
+        if !row.get::<_, bool>(0) {
+            return Ok(-(gone as i64));
+        }
+        let newest = "SELECT id FROM demo_sessions ORDER BY id DESC OFFSET $1 LIMIT 1";
+        let drop_others = format!("DELETE FROM demo_sessions WHERE id <= ({newest})");
+        let crowded_out = self.execute(&drop_others, &[&i64::from(max)]).await?;
+        Ok(1 - (gone + crowded_out) as i64)
+    }
+
+    pub(crate) async fn drop_session(&self, digest: String) -> Result<bool, StoreError> {
+        Ok(self.execute("DELETE FROM demo_sessions WHERE digest = $1", &[&digest]).await? == 1)
+    }
+
+    pub(crate) async fn count_sessions(&self, now_s: i64) -> Result<i64, StoreError> {
+        let count = "SELECT count(*) FROM demo_sessions WHERE expires_s > $1";
+        Ok(self.client().await?.query_one(count, &[&now_s]).await?.get(0))
+    }
+
+    async fn text(&self, query: &str, keys: &[&(dyn ToSql + Sync)]) -> Result<Option<String>, StoreError> {
+        let row: Option<Row> = self.client().await?.query_opt(query, keys).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    async fn execute(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        Ok(self.client().await?.execute(statement, values).await?)
+    }
+
+    async fn client(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => StoreError::Postgres(error),
+            _ => StoreError::Lost,
+        })
+    }
+}
