@@ -56,6 +56,16 @@ fn seconds_since_by_other(start: u64) -> f64 {
     }
 }
 
+/// Seconds that this process has run, more or less: they rise, whatever becomes of the time of day.
+pub(crate) fn uptime() -> f64 {
+    #[cfg(feature = "test-util")]
+    if let Some(now) = MANUAL.get() {
+        return now as f64 * SECONDS_A_NANOSECOND;
+    }
+    static START: OnceLock<u64> = OnceLock::new();
+    seconds_since(*START.get_or_init(ticks))
+}
+
 /// Seconds since the epoch, for what people read beside other clocks; never for durations.
 pub(crate) fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())

@@ -1,6 +1,7 @@
 //! Metric families, their exposition, and what the attributes of `monitor-macros` call.
 extern crate self as monitor_runtime;
 
+pub mod activity;
 pub mod anomaly;
 mod attributes;
 #[cfg(feature = "actix")]

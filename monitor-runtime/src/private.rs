@@ -316,3 +316,33 @@ pub mod returned {
         }
     }
 }
+
+/// What `track_event!` was given to name an event.
+#[derive(Debug)]
+pub struct Event<T>(pub T);
+
+/// The name of an event that is a string.
+pub trait EventOfStr {
+    /// The string.
+    fn event_name(&self) -> &'static str;
+}
+
+impl EventOfStr for Event<&'static str> {
+    #[inline]
+    fn event_name(&self) -> &'static str {
+        self.0
+    }
+}
+
+/// The name of an event that is an enum's value.
+pub trait EventOfEnum {
+    /// The value's name.
+    fn event_name(&self) -> &'static str;
+}
+
+impl<T: LabelValue> EventOfEnum for &Event<T> {
+    #[inline]
+    fn event_name(&self) -> &'static str {
+        crate::activity::event_name(&self.0)
+    }
+}

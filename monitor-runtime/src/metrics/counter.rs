@@ -16,6 +16,14 @@ impl<L: LabelSet> Counter<L> {
     }
 }
 
+impl<L> Counter<L> {
+    /// The registry's family of this name and these labels, if the application declares it in its own words; else one of
+    /// its own.
+    pub(crate) fn joining(&self, registry: &prometheus::Registry) -> Result<Self, super::RegisterError> {
+        Ok(Counter { family: self.family.joining(registry)?, labels: std::marker::PhantomData })
+    }
+}
+
 // The bound stands on each method, so that rustc explains it in the words of `NoLabels`.
 impl<L: LabelSet> Counter<L> {
     /// Adds one.

@@ -107,6 +107,12 @@ impl Family {
         Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
     }
 
+    /// The family of this name and these labels in `registry`, whatever else is said of it there; else one of its own.
+    pub(super) fn joining(&self, registry: &Registry) -> Result<Family, RegisterError> {
+        let core = registration::join(self.kind, &self.declaration, registry)?;
+        Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
+    }
+
     /// The family's core; `None` only while a registry is being gathered on this thread for the first registration,
     /// when waiting for it would wait for ourselves.
     #[inline]

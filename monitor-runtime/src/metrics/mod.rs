@@ -13,7 +13,7 @@ mod label;
 pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
-mod sync;
+pub(crate) mod sync;
 mod user_label;
 
 pub use counter::{Counter, CounterSeries};

@@ -49,8 +49,37 @@ pub(super) fn place(
     with_book(|book| {
         // First what is declared: the registry's collectors, which are asked here, may use it.
         book.register_declared();
-        book.place(kind, declaration, registry)
+        book.place(kind, declaration, registry, Fit::Exact)
     })
+}
+
+/// [`place`], but where the registry holds a family of this name, kind and labels, that one in its own words.
+pub(super) fn join(kind: Kind, declaration: &Declaration, registry: &Registry) -> Result<&'static Core, RegisterError> {
+    if REGISTERING.get() {
+        return Err(RegisterError::Gathering { name: declaration.name, place: declaration.place });
+    }
+    with_book(|book| {
+        book.register_declared();
+        book.place(kind, declaration, registry, Fit::Labels)
+    })
+}
+
+/// What a family that is there has to have in common with a declaration to be meant by it.
+#[derive(Clone, Copy)]
+enum Fit {
+    /// Everything.
+    Exact,
+    /// The labels' names.
+    Labels,
+}
+
+impl Fit {
+    fn fits(self, core: &Core, declaration: &Declaration) -> bool {
+        match self {
+            Fit::Exact => core.has_shape_of(declaration),
+            Fit::Labels => core.labels.iter().map(|label| label.name).eq(declaration.labels.iter().map(|l| l.name)),
+        }
+    }
 }
 
 /// Finds `family` its core, and every other declared family too.
@@ -190,7 +219,8 @@ impl Book {
         if family.core.get().is_some() {
             return;
         }
-        let placed = self.place(family.kind, &family.declaration, (family.declaration.registry)());
+        let registry = (family.declaration.registry)();
+        let placed = self.place(family.kind, &family.declaration, registry, Fit::Exact);
         let core = placed.or_else(|error| {
             self.errors.push(error);
             Core::new(family.kind, &family.declaration, false).ok_or(())
@@ -206,11 +236,12 @@ impl Book {
         kind: Kind,
         declaration: &Declaration,
         registry: &Registry,
+        fit: Fit,
     ) -> Result<&'static Core, RegisterError> {
         let suspects: Vec<&'static Core> =
             self.cores.iter().copied().filter(|core| clash(core, kind, declaration.name)).collect();
         if let Some(core) = first_of(suspects, registry) {
-            return if core.name == declaration.name && core.kind == kind && core.has_shape_of(declaration) {
+            return if core.name == declaration.name && core.kind == kind && fit.fits(core, declaration) {
                 Ok(core)
             } else {
                 Err(RegisterError::Conflict(Box::new(Conflict {

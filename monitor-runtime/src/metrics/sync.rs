@@ -3,21 +3,21 @@
 use std::sync::PoisonError;
 
 #[cfg(not(loom))]
-pub(super) use std::{
+pub(crate) use std::{
     hint::spin_loop,
     sync::{Mutex, MutexGuard, OnceLock, atomic},
 };
 
 #[cfg(loom)]
-pub(super) use self::once_lock::OnceLock;
+pub(crate) use self::once_lock::OnceLock;
 #[cfg(loom)]
-pub(super) use loom::{
+pub(crate) use loom::{
     hint::spin_loop,
     sync::{Mutex, MutexGuard, atomic},
 };
 
 /// What stands in our tables is whole even if a thread panicked while it held their lock.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -30,22 +30,22 @@ mod once_lock {
     };
 
     /// The standard one, with its orderings told to the model checker, which has none of its own.
-    pub(in super::super) struct OnceLock<T> {
+    pub(crate) struct OnceLock<T> {
         value: std::sync::OnceLock<T>,
         is_set: AtomicBool,
         setting: Mutex<()>,
     }
 
     impl<T> OnceLock<T> {
-        pub(in super::super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             OnceLock { value: std::sync::OnceLock::new(), is_set: AtomicBool::new(false), setting: Mutex::new(()) }
         }
 
-        pub(in super::super) fn get(&self) -> Option<&T> {
+        pub(crate) fn get(&self) -> Option<&T> {
             if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
         }
 
-        pub(in super::super) fn set(&self, value: T) -> Result<(), T> {
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
             let _setting = lock(&self.setting);
             let result = self.value.set(value);
             self.is_set.store(true, Ordering::Release);
@@ -54,7 +54,7 @@ mod once_lock {
 
         /// Without a look first: the checker tries no other order of two looks, and of two accesses by
         /// one thread it remembers the later one only.
-        pub(in super::super) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
             let _setting = lock(&self.setting);
             let value = self.value.get_or_init(init);
             self.is_set.store(true, Ordering::Release);

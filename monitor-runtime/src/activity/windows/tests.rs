@@ -1,0 +1,175 @@
+//! The windows beside a plain model: a map of users to when they were last seen.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::activity::hash::Key;
+
+const SPANS: [u32; 5] = [60, 300, 900, 3_600, 86_400];
+const WIDEST: u32 = 86_400;
+
+fn since(now: u32) -> Vec<u32> {
+    SPANS.iter().map(|span| now - span).collect()
+}
+
+fn tag(user: u32) -> Tag {
+    // Always the same key, so that what passes once passes always.
+    Key::from_secret("windows").tag(&user.to_le_bytes())
+}
+
+/// Whom somebody sees, and how long after the one before.
+fn visits(users: u32) -> impl Strategy<Value = Vec<(u32, u32)>> {
+    let pause = prop_oneof![8 => 0_u32..3, 2 => 50_u32..70, 1 => 800_u32..4_000, 1 => 80_000_u32..90_000];
+    prop::collection::vec((0..users, pause), 0..400)
+}
+
+proptest! {
+    #[test]
+    fn up_to_the_limit_the_windows_are_exact(visits in visits(60)) {
+        let windows = Windows::new(60, 14, WIDEST);
+        let mut model = HashMap::new();
+        let mut now = WIDEST + 2;
+        for (user, pause) in visits {
+            now += pause;
+            windows.record(tag(user), now);
+            model.insert(user, now);
+            let expected: Vec<u64> =
+                since(now).iter().map(|since| model.values().filter(|seen| *seen >= since).count() as u64).collect();
+            prop_assert_eq!(windows.counts(&since(now), now), expected);
+        }
+        prop_assert_eq!(windows.structure(), Structure::Exact);
+    }
+
+    #[test]
+    fn beyond_the_limit_the_sketch_tells_about_as_many(visits in visits(3_000), limit in 1_usize..40) {
+        let windows = Windows::new(limit, 14, WIDEST);
+        let mut model = HashMap::new();
+        let mut now = WIDEST + 2;
+        for (user, pause) in visits {
+            now += pause;
+            windows.record(tag(user), now);
+            model.insert(user, now);
+        }
+        // Of 400 users at most, in 16,384 registers, few share one.
+        for (count, since) in windows.counts(&since(now), now).into_iter().zip(since(now)) {
+            let expected = model.values().filter(|seen| **seen >= since).count() as f64;
+            prop_assert!((count as f64 - expected).abs() <= 2.0 + expected * 0.04, "{count} of {expected}");
+        }
+    }
+
+    #[test]
+    fn who_is_seen_late_is_no_younger_for_it(visits in visits(30)) {
+        // Threads read the clock and then record: the older second may come last.
+        let (straight, shuffled) = (Windows::new(60, 14, WIDEST), Windows::new(60, 14, WIDEST));
+        let mut now = WIDEST + 2;
+        let seconds: Vec<_> = visits.iter().map(|(user, pause)| { now += pause % 70; (*user, now) }).collect();
+        for (user, second) in &seconds {
+            straight.record(tag(*user), *second);
+        }
+        for (user, second) in seconds.iter().rev() {
+            shuffled.record(tag(*user), *second);
+        }
+        prop_assert_eq!(straight.counts(&since(now), now), shuffled.counts(&since(now), now));
+    }
+}
+
+#[test]
+fn a_minute_and_a_second_after_the_last_user_the_minute_is_empty() {
+    for limit in [1, 1_000] {
+        let windows = Windows::new(limit, 14, WIDEST);
+        let now = WIDEST + 2;
+        (0..100).for_each(|user| windows.record(tag(user), now));
+        assert_ne!(windows.counts(&since(now + 60), now + 60)[0], 0, "limit {limit}");
+        let counts = windows.counts(&since(now + 61), now + 61);
+        assert_eq!(counts[0], 0, "limit {limit}");
+        assert!(counts[1].abs_diff(100) <= 1, "limit {limit}: {counts:?}");
+        assert_eq!(windows.counts(&since(now + WIDEST + 1), now + WIDEST + 1), [0; 5], "limit {limit}");
+    }
+}
+
+#[test]
+fn the_limit_is_of_users_within_the_widest_window() {
+    let windows = Windows::new(1_600, 14, WIDEST);
+    let mut now = WIDEST + 2;
+    // 100,000 users in all, 1,500 of them a day.
+    for user in 0..100_000 {
+        windows.record(tag(user), now);
+        if user % 1_500 == 1_499 {
+            now += WIDEST + 1;
+        }
+    }
+    assert_eq!(windows.structure(), Structure::Exact);
+    assert_eq!(windows.relative_error(), 0.0);
+    // One too many within a day, at once.
+    for user in 0..1_601 {
+        assert_eq!(windows.structure(), Structure::Exact, "{user} users");
+        windows.record(tag(200_000 + user), now + WIDEST + 1);
+    }
+    let counts = windows.counts(&since(now + WIDEST + 1), now + WIDEST + 1);
+    assert_eq!(windows.structure(), Structure::Sketch);
+    assert!(windows.relative_error() < 0.0082);
+    assert!(counts[4].abs_diff(1_601) < 40, "{counts:?}");
+}
+
+#[test]
+fn users_are_told_apart_while_others_leave_and_their_slots_are_taken() {
+    let windows = Windows::new(500, 14, 60);
+    let mut model = HashMap::new();
+    let mut state = 7_u64;
+    for step in 0..300_000_u32 {
+        // The users of one minute are about 400 of 5,000, so slots change hands all the time.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (user, now) = ((state >> 33) as u32 % 5_000, 62 + step / 7);
+        windows.record(tag(user), now);
+        model.insert(user, now);
+        if step % 10_000 == 0 {
+            let expected = model.values().filter(|seen| **seen >= now - 60).count() as u64;
+            assert_eq!(windows.counts(&[now - 60], now), [expected]);
+        }
+    }
+    assert_eq!(windows.structure(), Structure::Exact);
+}
+
+#[test]
+fn threads_lose_no_user_while_the_table_is_left() {
+    const USERS: u32 = 40_000;
+    let windows = Windows::new(10_000, 14, WIDEST);
+    let now = WIDEST + 2;
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let windows = &windows;
+            scope.spawn(move || (0..USERS).for_each(|user| windows.record(tag(user * 4 + thread), now)));
+        }
+    });
+    let alone = Windows::new(1, 14, WIDEST);
+    (0..USERS * 4).for_each(|user| alone.record(tag(user), now));
+    // The sketch of the same users is the same sketch, in whatever order they came.
+    assert_eq!(windows.structure(), Structure::Sketch);
+    assert_eq!(windows.counts(&since(now), now), alone.counts(&since(now), now));
+}
+
+/// 1e7 with `MONITOR_MANY_USERS=10000000`.
+#[test]
+fn the_sketch_keeps_its_bound() {
+    let most = std::env::var("MONITOR_MANY_USERS").ok().and_then(|most| most.parse().ok()).unwrap_or(300_000);
+    let mut errors = Vec::new();
+    for key in 0..8 {
+        let key = Key::from_secret([key]);
+        let windows = Windows::new(1, 14, WIDEST);
+        let now = WIDEST + 2;
+        for user in 0..most {
+            windows.record(key.tag(&u64::to_le_bytes(user)), now);
+            let users = user + 1;
+            if users.is_power_of_two() && users >= 1_024 || users == most {
+                let count = windows.counts(&since(now), now)[0] as f64;
+                errors.push((count / users as f64 - 1.0).powi(2));
+                // Three standard errors and a half: one in two thousand.
+                assert!((count / users as f64 - 1.0).abs() < 3.5 * 0.008125, "{count} of {users}");
+            }
+        }
+    }
+    let standard_error = (errors.iter().sum::<f64>() / errors.len() as f64).sqrt();
+    assert!(standard_error < 1.3 * 0.008125, "{standard_error}");
+}
