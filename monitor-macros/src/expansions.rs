@@ -7,7 +7,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{instrument, label_value, metrics, timer, track_latency};
+use crate::{instrument, label_value, metrics, timer, track_latency, with_credits};
 
 /// Compares the expansion of `input` with its snapshot.
 fn check(name: &str, input: &str, expansion: TokenStream) {
@@ -69,6 +69,18 @@ attributes! {
         "async fn export() -> Vec<u8> {\n    Vec::new()\n}";
     never_returns: track_latency "LATENCY",
         "fn serve() -> ! {\n    loop {}\n}";
+    paid: with_credits "cost = 5",
+        "async fn report(pages: u32) -> Result<u32, CreditsError> {\n    Ok(pages)\n}";
+    paid_with_everything: with_credits "cost = pages * 2, account = user.id, operation = \"report\", ledger = credits, idempotency_key = key, when_down = \"serve\"",
+        "async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResponse {\n    HttpResponse::Ok().finish()\n}";
+    paid_sync: with_credits "cost = 5",
+        "fn report(&mut self) -> Result<&mut u32, CreditsError> {\n    Ok(&mut self.pages)\n}";
+    paid_box: with_credits "cost = 5",
+        "fn report<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<u8, CreditsError>> + Send + 'a>> {\n    Box::pin(async { Ok(3) })\n}";
+    paid_future: with_credits "cost = 5",
+        "fn report() -> impl Future<Output = Result<u8, CreditsError>> {\n    async { Ok(3) }\n}";
+    paid_mistake: with_credits "cost = -5, operation = \"\", price = 3",
+        "const fn report() {}";
     mistake: instrument "counter = \"calls_total\", on = \"never\"",
         "const fn call() -> u8 {\n    1\n}";
 }

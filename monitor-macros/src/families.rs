@@ -65,7 +65,7 @@ impl Source {
             }
             expr if is_literal(&expr) => Source::Literal(expr),
             expr => {
-                refuse_leaving(&expr, errors);
+                refuse_leaving(&expr, AWAIT_IN_THE_BODY, errors);
                 Source::Before(expr)
             }
         }
@@ -81,12 +81,16 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
-/// An expression that is evaluated outside the body can neither wait nor end the call.
-pub(crate) fn refuse_leaving(expr: &Expr, errors: &mut Errors) {
-    struct Find<'a>(&'a mut Errors);
+/// What to do instead of awaiting in a label.
+pub(crate) const AWAIT_IN_THE_BODY: &str = "await in the body and label the result with a closure";
+
+/// An expression that is evaluated outside the body can neither wait nor end the call; `instead` of an `.await`, the
+/// message says what to do.
+pub(crate) fn refuse_leaving(expr: &Expr, instead: &str, errors: &mut Errors) {
+    struct Find<'a>(&'a mut Errors, &'a str);
     impl syn::visit_mut::VisitMut for Find<'_> {
         fn visit_expr_await_mut(&mut self, expr: &mut syn::ExprAwait) {
-            self.0.at(expr.await_token, "cannot `.await` here; await in the body and label the result with a closure");
+            self.0.at(expr.await_token, format!("cannot `.await` here; {}", self.1));
             syn::visit_mut::visit_expr_await_mut(self, expr);
         }
         fn visit_expr_try_mut(&mut self, expr: &mut syn::ExprTry) {
@@ -101,7 +105,7 @@ pub(crate) fn refuse_leaving(expr: &Expr, errors: &mut Errors) {
         fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
         fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
     }
-    syn::visit_mut::VisitMut::visit_expr_mut(&mut Find(errors), &mut expr.clone());
+    syn::visit_mut::VisitMut::visit_expr_mut(&mut Find(errors, instead), &mut expr.clone());
 }
 
 /// The label set of the metric at `path`, in the user's own tokens, so that rustc lists the labels that there are.

@@ -130,7 +130,7 @@ impl Written {
             }
             "by" => {
                 if let Some(by) = errors.take(arg.expr("items.len() as u64")).map(args::ungrouped) {
-                    crate::families::refuse_leaving(&by, errors);
+                    crate::families::refuse_leaving(&by, crate::families::AWAIT_IN_THE_BODY, errors);
                     if !is_amount(&by) {
                         errors.at(&by, "`by` takes a whole number that fits a `u64`");
                     }

@@ -10,6 +10,7 @@ mod label_value;
 mod metrics;
 mod timer;
 mod track_latency;
+mod with_credits;
 mod wrap;
 
 use proc_macro::TokenStream;
@@ -36,6 +37,12 @@ pub fn track_latency(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn timer(input: TokenStream) -> TokenStream {
     timer::expand(input.into()).into()
+}
+
+/// Makes a function a paid one; see `monitor_runtime::with_credits`.
+#[proc_macro_attribute]
+pub fn with_credits(args: TokenStream, item: TokenStream) -> TokenStream {
+    with_credits::expand(args.into(), item.into()).into()
 }
 
 /// Makes an enum a label value; see `monitor_runtime::LabelValue`.

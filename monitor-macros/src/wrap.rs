@@ -140,18 +140,10 @@ fn sync(
     later: bool,
     settle: Settled<'_>,
 ) -> TokenStream {
-    let body = &function.body;
     let (call, value, once) = (call(), ours("value"), ours("body"));
-    // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
-    let opened = located(quote!(move ||), body.span_open());
-    // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
-    let (output, returned) = match declared(function) {
-        Some(ty) => (quote!(-> #ty), quote!(_)),
-        None => (quote!(), quote!(())),
-    };
+    let bound = closure(function, &once, runtime);
     let run = quote! {
-        let #runtime::private::Once(#once, _) =
-            #runtime::private::Once::<#returned, _>(#opened #output #body, ::core::marker::PhantomData);
+        #bound
         let #value = #once();
     };
     if later {
@@ -180,27 +172,51 @@ fn sync(
 }
 
 fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settled<'_>) -> TokenStream {
-    let body = &function.body;
     let (call, value) = (call(), ours("value"));
-    let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
-    let opened = located(quote!(async move), body.span_open());
-    // The branch never taken types `return`, `?` and the tail; the type outside keeps lifetimes blamed on the body.
+    let future = future(function, runtime);
     quote! {
         #before
-        let #value = #runtime::private::typed::<#ty, _>(#opened {
-            if false {
-                return #runtime::private::unreached::<#ty>();
-            }
-            #body
-        }).await;
+        let #value = #future.await;
         #settled;
         #value
     }
 }
 
+/// The body of a sync function as a closure, bound to `name`.
+pub(crate) fn closure(function: &Function, name: &Ident, runtime: &TokenStream) -> TokenStream {
+    let body = &function.body;
+    // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
+    let opened = located(quote!(move ||), body.span_open());
+    // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
+    let (output, returned) = match declared(function) {
+        Some(ty) => (quote!(-> #ty), quote!(_)),
+        None => (quote!(), quote!(())),
+    };
+    quote! {
+        let #runtime::private::Once(#name, _) =
+            #runtime::private::Once::<#returned, _>(#opened #output #body, ::core::marker::PhantomData);
+    }
+}
+
+/// The body of an `async fn` as a future.
+pub(crate) fn future(function: &Function, runtime: &TokenStream) -> TokenStream {
+    let body = &function.body;
+    let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
+    let opened = located(quote!(async move), body.span_open());
+    // The branch never taken types `return`, `?` and the tail; the type outside keeps lifetimes blamed on the body.
+    quote! {
+        #runtime::private::typed::<#ty, _>(#opened {
+            if false {
+                return #runtime::private::unreached::<#ty>();
+            }
+            #body
+        })
+    }
+}
+
 /// The outcome of the value that `reference` refers to.
-fn outcome(function: &Function, reference: &TokenStream, runtime: &TokenStream) -> TokenStream {
+pub(crate) fn outcome(function: &Function, reference: &TokenStream, runtime: &TokenStream) -> TokenStream {
     match returns(function) {
         Returns::Plain | Returns::Never => quote!(#runtime::private::Outcome::Success),
         Returns::Value | Returns::Unknown => quote!({
@@ -211,7 +227,7 @@ fn outcome(function: &Function, reference: &TokenStream, runtime: &TokenStream) 
 }
 
 /// The declared type, with `_` for each `impl Trait` in it; `None` where none was written.
-fn declared(function: &Function) -> Option<Type> {
+pub(crate) fn declared(function: &Function) -> Option<Type> {
     struct Infer;
     impl VisitMut for Infer {
         fn visit_type_mut(&mut self, ty: &mut Type) {

@@ -196,6 +196,119 @@ pub use monitor_macros::track_latency;
 #[doc(inline)]
 pub use monitor_macros::timer;
 
+/// Makes a function a paid one: credits are held before its body runs, captured when it succeeds, and given back in every
+/// other case.
+///
+/// ```
+/// use monitor_runtime::credits::{AccountId, Credits, CreditsError, Grant, Memory};
+/// use monitor_runtime::scope::Scope;
+/// use monitor_runtime::with_credits;
+///
+/// #[with_credits(cost = 5)]
+/// fn report(pages: u32) -> Result<String, CreditsError> {
+///     Ok(format!("{pages} pages"))
+/// }
+///
+/// let credits = Credits::new(Memory::new());
+/// let ada = AccountId::new("ada")?;
+/// credits.grant(Grant::new(ada.clone(), 7)).wait()?;
+///
+/// // In an actix-web service the middleware `OnBehalf` opens the scope.
+/// let scope = Scope::of("ada").ledger(credits.clone());
+/// assert!(scope.run(|| report(3)).is_ok());
+/// assert!(scope.run(|| report(3)).is_err_and(|error| error.to_string().contains("5 credits are required and 2 available")));
+/// assert_eq!(credits.balance(ada).wait()?.available, 2);
+/// # Ok::<(), CreditsError>(())
+/// ```
+///
+/// # Arguments
+/// | argument | meaning |
+/// |---|---|
+/// | `cost = 5` | what a call costs: a literal, or an expression over the arguments, any integer. 0 is free and asks no ledger; a negative one is refused before the body |
+/// | `account = expr` | who pays: a string, an [`AccountId`](crate::credits::AccountId), an `Option` of one, or a [`Payer`](crate::credits::Payer). Unless written, the account of the current [scope](crate::scope) |
+/// | `operation = ".."` | what is paid for, as the ledger and the metrics name it: a literal or a constant. Unless written, the module's path and the function's name |
+/// | `ledger = expr` | a [`Credits`](crate::credits::Credits). Unless written, the scope's |
+/// | `idempotency_key = expr` | a string, a [`Key`](crate::credits::Key) or an `Option` of one. Unless written, that of the scope's request |
+/// | `when_down = "serve"` | while the store does not answer, serves unpaid and counts it; `"refuse"` unless written |
+/// | `crate = path` | where `monitor-runtime` is, when renamed |
+///
+/// Expressions are evaluated once, before the body, and only look at the arguments: they are not moved.
+///
+/// A body that turns out to cost less says so with [`credits::charge`](crate::credits::charge):
+///
+/// ```
+/// # use monitor_runtime::{credits::{self, CreditsError}, with_credits};
+/// #[with_credits(cost = words_max, operation = "answer")]
+/// async fn answer(question: &str, words_max: u32) -> Result<String, CreditsError> {
+///     let answer = question.to_uppercase();
+///     credits::charge(answer.split(' ').count() as i64)?;
+///     Ok(answer)
+/// }
+/// # drop(answer("", 1));
+/// ```
+///
+/// # How a refusal is returned
+/// The return type carries it. It is a `Result` whose error can be made from a
+/// [`CreditsError`](crate::credits::CreditsError) (`actix_web::Error` is one), an actix-web `HttpResponse`, or a type
+/// that implements [`Refusal`](crate::credits::Refusal). As a response it is
+///
+/// | | |
+/// |---|---|
+/// | 401 | nobody pays: no account |
+/// | 402 | the account has not enough; the body, `application/problem+json`, has `required`, `available` and `operation` |
+/// | 409 | the request was sent twice, see below |
+/// | 400 | a cost below zero, a name that is none |
+/// | 503 | the store does not answer: no work is given away |
+///
+/// # What is captured
+/// A success is: by the rules of [`instrument`](crate::instrument#outcomes). A call that is refused, fails, panics or is
+/// dropped (by a timeout, by a client that leaves) gives back what it held, without a wait. The response is returned when
+/// the capture is durable; when the store does not answer then, the response is returned all the same, and the ledger's
+/// keeper tries again until the hold expires. A body that runs longer than a hold lives is charged afresh at its end.
+///
+/// What is captured stands in `credit_usage_total{operation, user_id}`, each call whose body ran in
+/// `credit_operation_latency_seconds{operation}`, refusals in `credit_refusals_total{operation, reason}`, and what
+/// `when_down = "serve"` gave away in `credit_unpaid_total{operation}`.
+/// [`credits::operations`](crate::credits::operations) lists all that the program names.
+///
+/// # Sent twice
+/// A request with an `Idempotency-Key` is paid once for each account and operation. Sent again while it is being served,
+/// or after it was paid, it is refused with 409 and its body does not run: not charged twice, and not served twice for one
+/// price. Sent again after it failed, it is a new attempt, because nothing was paid. The response of the first time is not
+/// kept. When one request makes several calls of one operation, each has a key of its own.
+///
+/// # What it becomes
+/// A few calls around the body, which stays as it is to the compiler: [`instrument`](crate::instrument#what-it-becomes).
+/// An `async fn`, and a function that returns `impl Future` or a pinned box (as `#[async_trait]` makes it), holds when it
+/// is first polled. A function that is neither waits for the ledger on its thread, which on an executor's thread is right
+/// only for a ledger that answers at once.
+///
+/// # What it cannot see
+/// - A response that is made of the value later: `impl Responder` types other than `HttpResponse`, `Result` and
+///   `(R, StatusCode)` are a success. [`PaidRoute`](crate::actix::PaidRoute) goes by the response itself.
+/// - The body of a response that is streamed after the function has returned: the call is captured when its headers are
+///   ready. To pay for what was streamed, hold by hand with [`Credits::hold`](crate::credits::Credits::hold) and move the
+///   [`Held`](crate::credits::Held) into the stream.
+/// - The value waits for the capture, so a future can cross threads only if its value can.
+///
+/// # What it refuses
+/// A function that returns nothing or has no way to say that it was refused, a `const fn`, any other item; a cost that is
+/// negative, fractional or too large.
+///
+/// ```compile_fail
+/// #[monitor_runtime::with_credits(cost = 5)]
+/// async fn report() -> u32 {
+///     3
+/// }
+/// ```
+///
+/// # How it stacks
+/// The lowest attribute is the outermost at run time. So `#[with_credits]` above `#[instrument]` is measured with what it
+/// refuses, and below it without. Neither order charges differently. It stands above or below `#[get]`, `#[tokio::main]`
+/// and `#[async_trait]`; on an `impl` block it goes to every function that has a body, each for the same cost.
+#[doc(inline)]
+pub use monitor_macros::with_credits;
+
 /// Makes an enum without fields a label value.
 ///
 /// A variant reads as its name in snake case, or as `#[label("text")]` says. All values are known, so a family whose

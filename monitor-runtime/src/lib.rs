@@ -16,6 +16,7 @@ mod exposition;
 mod health;
 mod metrics;
 mod outcome;
+mod paid;
 #[doc(hidden)]
 pub mod private;
 mod read;
@@ -26,7 +27,7 @@ pub mod actix;
 #[cfg(feature = "rules")]
 pub mod rules;
 
-pub use attributes::{LabelValue, instrument, metrics, timer, track_latency};
+pub use attributes::{LabelValue, instrument, metrics, timer, track_latency, with_credits};
 pub use prometheus;
 
 pub use exposition::{Format, encode};

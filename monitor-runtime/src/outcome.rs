@@ -25,11 +25,11 @@ impl Outcome {
         Self::TEXTS[self as usize]
     }
 
-    /// The outcome of an HTTP status: 4xx is refused, 5xx is failure, the rest is success.
+    /// The outcome of an HTTP status: 4xx is refused, 5xx and what lies beyond is failure, the rest is success.
     pub const fn of_status(status: u16) -> Outcome {
         match status {
             400..=499 => Outcome::Refused,
-            500..=599 => Outcome::Failure,
+            500.. => Outcome::Failure,
             _ => Outcome::Success,
         }
     }

@@ -7,6 +7,8 @@ use std::pin::Pin;
 
 pub use inventory;
 
+pub mod paid;
+
 pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,

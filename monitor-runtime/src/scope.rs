@@ -1,5 +1,5 @@
-//! On whose behalf work is done: the account, and the request that asked for it. A scope is entered for as long as a
-//! function runs, or at each poll of a future; which account it is, and what is done with it, others know.
+//! On whose behalf work is done: the account, the ledger that it pays from, and the request that asked. A scope is
+//! entered for as long as a function runs, or at each poll of a future; what is done with what it says, others know.
 //!
 //! It is a thread-local that is exchanged when work begins and ends, so it needs no task-locals of a runtime. For the
 //! same reason a spawned task or thread does not see it: [`carry`] takes it along.
@@ -19,10 +19,13 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+
+use crate::credits::Credits;
+use crate::paid::{Charge, Receipt};
 
 /// On whose behalf work is done. A clone is the same scope.
 #[derive(Clone, Default)]
@@ -34,7 +37,20 @@ pub struct Scope {
 #[derive(Clone, Debug, Default)]
 struct Inner {
     account: Option<Arc<str>>,
+    ledger: Option<Credits>,
     request: Option<Arc<str>>,
+    key: Option<Arc<RequestKey>>,
+    /// What the request was charged; those who open its scope ask.
+    receipt: Option<Arc<Receipt>>,
+    /// Of the paid call whose body this is.
+    charge: Option<Arc<Charge>>,
+}
+
+/// A request's idempotency key, and how often each operation has used it.
+#[derive(Debug)]
+struct RequestKey {
+    key: Box<str>,
+    uses: Mutex<Vec<(Box<str>, u32)>>,
 }
 
 thread_local! {
@@ -77,6 +93,30 @@ impl Scope {
         self.with(|inner| inner.request = Some(request.into()))
     }
 
+    /// The same scope, whose account pays from this ledger.
+    #[must_use]
+    pub fn ledger(self, ledger: Credits) -> Scope {
+        self.with(|inner| inner.ledger = Some(ledger))
+    }
+
+    /// The same scope, whose request has this idempotency key: what it pays for is paid once, however often the
+    /// request is sent.
+    #[must_use]
+    pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Scope {
+        self.with(|inner| inner.key = Some(Arc::new(RequestKey { key: key.into(), uses: Mutex::default() })))
+    }
+
+    /// The same scope, which keeps count of what its account was charged.
+    #[cfg(any(test, feature = "actix"))]
+    pub(crate) fn receipt(self, receipt: Arc<Receipt>) -> Scope {
+        self.with(|inner| inner.receipt = Some(receipt))
+    }
+
+    /// The same scope, as the body of a paid call has it.
+    pub(crate) fn charging(self, charge: Arc<Charge>) -> Scope {
+        self.with(|inner| inner.charge = Some(charge))
+    }
+
     /// The account, if there is one.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
@@ -87,6 +127,34 @@ impl Scope {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.inner.as_ref()?.request.as_deref()
+    }
+
+    /// The ledger, if there is one.
+    pub(crate) fn credits(&self) -> Option<&Credits> {
+        self.inner.as_ref()?.ledger.as_ref()
+    }
+
+    /// What keeps count of what the account was charged.
+    pub(crate) fn charged(&self) -> Option<&Arc<Receipt>> {
+        self.inner.as_ref()?.receipt.as_ref()
+    }
+
+    /// The paid call whose body runs in this scope.
+    pub(crate) fn charge(&self) -> Option<&Arc<Charge>> {
+        self.inner.as_ref()?.charge.as_ref()
+    }
+
+    /// The key of the next call of `operation`: the request's own, and after that the same with a number, so that one
+    /// request may do the same thing twice and its repetition does neither again.
+    pub(crate) fn next_key(&self, operation: &str) -> Option<String> {
+        let RequestKey { key, uses } = &**self.inner.as_ref()?.key.as_ref()?;
+        let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, number)) = uses.iter_mut().find(|(used, _)| **used == *operation) {
+            *number += 1;
+            return Some(format!("{key}#{number}"));
+        }
+        uses.push((operation.into(), 1));
+        Some(key.as_ref().to_owned())
     }
 
     /// Runs `work` in this scope.

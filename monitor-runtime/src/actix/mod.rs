@@ -7,6 +7,7 @@ mod listener;
 mod monitor;
 mod outcome;
 mod pages;
+mod paid;
 mod scrape;
 
 pub use access::{BearerToken, InvalidToken};
@@ -14,4 +15,5 @@ pub use access::{BearerToken, InvalidToken};
 pub use dashboard::{ApiMetrics, Dashboard, api_metrics, dashboard};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBody, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
+pub use paid::{OnBehalf, OnBehalfFuture, OnBehalfService, PaidRoute, PaidRouteService};
 pub use scrape::{Scrape, scrape};

@@ -1,6 +1,7 @@
 //! What actix-web's responses and errors say of the call that gave them.
 
 use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse};
 
 use crate::outcome::{Outcome, ToOutcome};
@@ -14,6 +15,13 @@ impl<B> ToOutcome for HttpResponse<B> {
 impl<B> ToOutcome for ServiceResponse<B> {
     fn outcome(&self) -> Outcome {
         Outcome::of_status(self.status().as_u16())
+    }
+}
+
+/// What actix-web answers with this status.
+impl<R> ToOutcome for (R, StatusCode) {
+    fn outcome(&self) -> Outcome {
+        Outcome::of_status(self.1.as_u16())
     }
 }
 

@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::answer::{Answer, Reply};
 use super::error::CreditsError;
-use super::families::{CAPTURES_LATE, CREDITS_HELD, HOLDS_EXPIRED, HOLDS_OPEN, Late, SETTLES_LOST, SETTLES_RETRIED};
+use super::families::{
+    CAPTURES_LATE, CREDIT_USAGE, CREDITS_HELD, HOLDS_EXPIRED, HOLDS_OPEN, Late, SETTLES_LOST, SETTLES_RETRIED,
+};
 use super::ledger::{Captured, Expired, Ledger, Placed, Totals, Voided};
 use super::moves::Micros;
 use super::name::{AccountId, HoldId, Operation};
@@ -287,6 +289,8 @@ pub(super) fn captured(order: &Order, result: &Result<Captured, CreditsError>, o
     let Order { hold, account, operation, .. } = order;
     match result {
         Ok(captured) => {
+            let labels = CREDIT_USAGE { operation: operation.as_str(), user_id: account.as_str() };
+            CREDIT_USAGE.with(labels).add(captured.amount.unsigned_abs());
             if captured.late {
                 CAPTURES_LATE.with(CAPTURES_LATE { result: Late::Charged }).inc();
                 tracing::warn!(%hold, %account, %operation, "a hold expired before it was captured; charged afresh");

@@ -3,13 +3,17 @@
 use std::fmt;
 
 use super::ledger::HoldState;
-use super::name::{AccountId, HoldId};
+use super::name::{AccountId, HoldId, Operation};
 
 /// Why credits were not granted, held or settled. Nothing has changed in the ledger, unless the error is
 /// [`Unavailable`](Self::Unavailable): then a step may or may not have been taken, and the same step by the same id finds out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CreditsError {
+    /// A paid call was refused before its body began.
+    Refused(Box<Refused>),
+    /// There is no paid call whose price could be changed, or it has ended.
+    NoHold,
     /// Nobody said which ledger pays.
     NoLedger,
     /// Nobody said which account pays.
@@ -97,16 +101,40 @@ pub enum CreditsError {
     },
 }
 
+/// A paid call that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// What was to be paid for.
+    pub operation: Operation,
+    /// What it costs; 0 when its price is what is wrong.
+    pub required: i64,
+    /// Whether the account that was to pay is the one on whose behalf the call was made. If not, the balance in `why` is
+    /// none of the caller's business.
+    pub own_account: bool,
+    /// Why.
+    pub why: CreditsError,
+}
+
 impl CreditsError {
     /// An [`Unavailable`](Self::Unavailable) with these words, for a ledger of one's own.
     pub fn unavailable(why: impl fmt::Display) -> CreditsError {
         CreditsError::Unavailable { why: why.to_string() }
     }
 
+    /// The error itself; of a refused call, why it was refused.
+    #[must_use]
+    pub fn why(&self) -> &CreditsError {
+        match self {
+            CreditsError::Refused(refused) => refused.why.why(),
+            error => error,
+        }
+    }
+
     /// Whether the same step may succeed later; what is refused stays refused.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, CreditsError::Unavailable { .. })
+        matches!(self.why(), CreditsError::Unavailable { .. })
     }
 }
 
@@ -114,6 +142,8 @@ impl fmt::Display for CreditsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use CreditsError::*;
         match self {
+            Refused(refused) => write!(f, "`{}` was refused: {}", refused.operation, refused.why),
+            NoHold => write!(f, "no credits are held here: charge in the body of a paid call, before it ends"),
             NoLedger => write!(f, "no ledger: give the application one, or name it with `ledger = ..`"),
             NoAccount => write!(f, "no account: sign in, or name the one that pays with `account = ..`"),
             UnknownAccount { account } => write!(f, "account `{account}` is unknown: grant it credits first"),

@@ -1,8 +1,12 @@
-//! What the ledger's keeper says of itself. What operations cost and who used them is counted where calls are.
+//! What the ledger's keeper says of captures and of itself. What becomes of calls is told where calls are.
 
 use crate::LabelValue;
 
 crate::metrics! {
+    /// Credits captured, by operation and account; it agrees with the journal
+    pub(super) counter CREDIT_USAGE = "credit_usage_total" {
+        #[label(max = 1000)] operation: &str, #[label(user)] user_id: &str
+    };
     /// Times that a settle was tried again because the ledger did not answer
     pub(super) counter SETTLES_RETRIED = "credit_settles_retried_total";
     /// Work that was done and could not be paid: its hold expired and the ledger did not answer, or had been emptied

@@ -63,7 +63,7 @@ mod name;
 pub use crate::clock::StoreClock;
 pub use answer::{Answer, Reply};
 pub use desk::Paid;
-pub use error::CreditsError;
+pub use error::{CreditsError, Refused};
 pub use keeper::{Credits, CreditsBuilder, Held, Holding, Settled, Settling};
 pub use ledger::{
     Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Ledger, Page,
@@ -71,3 +71,5 @@ pub use ledger::{
 };
 pub use memory::Memory;
 pub use name::{AccountId, HoldId, Key, Operation};
+// What a paid call needs of its program; calls are not the ledger's affair, but this is where a user looks for them.
+pub use crate::paid::{AsCredits, Cost, IdempotencyKey, PaidOperation, Payer, Refusal, charge, operations};
