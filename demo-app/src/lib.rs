@@ -29,7 +29,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
-use monitor_runtime::actix::{MetricsListener, Monitor, Scrape, scrape, serve_metrics};
+use monitor_runtime::actix::{MetricsListener, Monitor, MonitorBuilder, Scrape, scrape, serve_metrics};
 
 pub use crate::log::{LogLevel, UnknownLevel};
 pub use crate::options::{HELP, Options, Secret, Start};
@@ -38,7 +38,7 @@ pub use crate::start_error::StartError;
 
 use crate::data_dir::DataDir;
 use crate::readiness::{Readiness, State};
-use crate::routes::METRICS;
+use crate::routes::{METRICS, MONITOR};
 use crate::sessions::Sessions;
 use crate::users::{Store, Users};
 
@@ -153,8 +153,11 @@ impl Service {
         let readiness = Readiness::default();
         let told = readiness.clone();
         // What looks at the service is no traffic of it.
-        let monitor =
-            Monitor::builder().skip(METRICS).skip("/healthz").skip("/readyz").build().map_err(io::Error::other)?;
+        let monitor = [METRICS, "/healthz", "/readyz", MONITOR, "/monitor/{file}", "/monitoring/api-metrics"]
+            .into_iter()
+            .fold(Monitor::builder(), MonitorBuilder::skip)
+            .build()
+            .map_err(io::Error::other)?;
         let app = move || {
             // As soon as a thread makes its app, it takes connections.
             told.begin();
@@ -197,7 +200,7 @@ fn page(options: &Options) -> Scrape {
 
 fn listen_for_metrics(options: &Options) -> Result<Option<MetricsListener>, StartError> {
     let Some(address) = &options.metrics_addr else { return Ok(None) };
-    let mut metrics = serve_metrics(address);
+    let mut metrics = serve_metrics(address).dashboard();
     if let Some(token) = &options.metrics_token {
         metrics = metrics.bearer_token(token.clone());
     }

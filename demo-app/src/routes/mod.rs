@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
-use monitor_runtime::actix::Scrape;
+use monitor_runtime::actix::{Scrape, api_metrics, dashboard};
 
 use crate::problem::Problem;
 
@@ -34,10 +34,14 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/healthz", "whether the service answers"),
     route("GET", "/readyz", "whether it wants requests"),
     route("GET", METRICS, "the scrape"),
+    route("GET", MONITOR, "the same numbers, live in a browser"),
 ];
 
 /// The path of the scrape.
 pub(crate) const METRICS: &str = "/metrics";
+
+/// The path of the live page, which is where the scrape is.
+pub(crate) const MONITOR: &str = "/monitor";
 
 /// Where the scrape is when it is not on the service itself.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +50,7 @@ pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
 /// [`ROUTES`] as lines, for a service at `host`.
 pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
     ROUTES.iter().map(move |Route { method, path, what }| match metrics {
-        Some(metrics) if *path == METRICS => format!("{method:<4} http://{metrics}{path:<12} {what}"),
+        Some(metrics) if [METRICS, MONITOR].contains(path) => format!("{method:<4} http://{metrics}{path:<12} {what}"),
         _ => format!("{method:<4} http://{host}{path:<12} {what}"),
     })
 }
@@ -54,6 +58,7 @@ pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Ite
 /// `page` is the scrape, where the service has it.
 pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
     if let Some(page) = page {
+        app.service(dashboard(MONITOR).like(&page)).service(api_metrics("/monitoring/api-metrics").like(&page));
         app.service(page);
     }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))

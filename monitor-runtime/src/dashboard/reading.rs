@@ -119,7 +119,7 @@ impl Reading {
                 _ => {}
             }
         }
-        reading.health.series = series_of.values().sum();
+        reading.health.series = series_of.values().fold(0.0, |sum, series| sum + series);
         let filled = series_of.into_iter().filter_map(|(name, series)| {
             let limit = limits_of.get(&name).copied().filter(|limit| *limit > 0.0)?;
             Some((name, series, limit))

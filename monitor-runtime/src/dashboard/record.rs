@@ -82,7 +82,8 @@ impl Record {
         let last = self.readings.back().map(|(_, reading)| reading);
         let reading = Reading::of(page, last.unwrap_or(&nothing));
         let found = last.map(|last| found_since(last, &reading)).unwrap_or_default();
-        let anomalies = found.iter().map(|(.., count)| count).sum();
+        // From zero: the sum of no floats is -0.
+        let anomalies = found.iter().fold(0.0, |sum, (.., count)| sum + count);
         for (endpoint, reason, count) in found {
             self.numbered += 1;
             let count = count as u64;

@@ -7,5 +7,6 @@ mod page;
 mod program;
 mod prometheus;
 mod service;
+mod stack;
 mod support;
 mod users;

@@ -132,11 +132,9 @@ pub struct ApiMetrics {
     source: Source,
 }
 
-/// The page and its numbers under the rules of a scrape, at the paths that the manual names.
+/// The page and its numbers at the paths that the manual names, as a listener of its own serves them.
 pub(super) fn beside(scrape: &Scrape) -> (Dashboard, ApiMetrics) {
-    let source = Source { registry: scrape.registry.clone(), interval: INTERVAL, token: scrape.token.clone() };
-    let page = Dashboard { source: source.clone(), ..dashboard("/monitor") };
-    (page, ApiMetrics { source, ..api_metrics("/monitoring/api-metrics") })
+    (dashboard("/monitor").like(scrape), api_metrics("/monitoring/api-metrics").like(scrape))
 }
 
 /// What is shown, how often it is read, and to whom it is shown.
@@ -150,6 +148,13 @@ struct Source {
 impl Default for Source {
     fn default() -> Source {
         Source { registry: prometheus::default_registry().clone(), interval: INTERVAL, token: None }
+    }
+}
+
+impl Source {
+    fn follow(&mut self, scrape: &Scrape) {
+        self.registry = scrape.registry.clone();
+        self.token = scrape.token.clone();
     }
 }
 
@@ -167,6 +172,12 @@ impl Dashboard {
     /// Neither encrypts: put TLS before whatever leaves the machine.
     pub fn bearer_token(mut self, token: BearerToken) -> Dashboard {
         self.source.token = Some(token);
+        self
+    }
+
+    /// Shows what this scrape shows, to whom it is shown: the same registry, behind the same token.
+    pub fn like(mut self, scrape: &Scrape) -> Dashboard {
+        self.source.follow(scrape);
         self
     }
 
@@ -195,6 +206,12 @@ impl ApiMetrics {
     /// As [`Dashboard::bearer_token`].
     pub fn bearer_token(mut self, token: BearerToken) -> ApiMetrics {
         self.source.token = Some(token);
+        self
+    }
+
+    /// As [`Dashboard::like`].
+    pub fn like(mut self, scrape: &Scrape) -> ApiMetrics {
+        self.source.follow(scrape);
         self
     }
 

@@ -84,6 +84,14 @@
     return found;
   }
 
+  // Steps between whole numbers.
+  const WHOLE = Array.from({ length: 30 }, (_, n) => [1, 2, 5][n % 3] * 10 ** Math.floor(n / 3));
+  // With seconds where two ticks would read the same without.
+  const time = (tick, ticks) => {
+    const text = clock.format(tick * 1000);
+    return ticks.length > 1 && ticks[1] - ticks[0] < 60 ? text : text.slice(0, 5);
+  };
+
   class Plot {
     constructor(plan) {
       this.plan = plan;
@@ -109,6 +117,7 @@
       const some = Object.values(lines).some((line) => line.some((value) => value != null));
       this.empty.hidden = some;
       this.place.hidden = this.rows.hidden = this.legend.hidden = !some;
+      this.place.parentElement.classList.toggle("none", !some);
       if (!some) return;
       if (this.names !== names.join("\n")) this.begin(names);
       this.chart.setData([moments.map((m) => m.at), ...Object.values(lines)]);
@@ -128,8 +137,8 @@
         cursor: { drag: { x: false, y: false }, sync: { key: "monitor" } },
         scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         axes: [
-          { ...axis, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000).slice(0, 5)) },
-          { ...axis, size: 66, values: (_, ticks) => ticks.map((tick) => this.plan.show(tick)) },
+          { ...axis, size: 30, space: 56, values: (_, ticks) => ticks.map((tick) => time(tick, ticks)) },
+          { ...axis, size: 66, incrs: this.plan.show === whole ? WHOLE : undefined, values: (_, ticks) => ticks.map((tick) => this.plan.show(tick)) },
         ],
       }, [[], ...names.map(() => [])], this.place);
       this.values = names.map(() => make("span"));
@@ -323,6 +332,7 @@
     pending = false;
     if (!moments.length) return;
     for (const plot of plots) plot.draw(moments);
+    if (!performance.getEntriesByName("monitor-first-plot").length) performance.mark("monitor-first-plot");
   }
 
   // Nothing is drawn while nobody sees it; then once, with all that came.
@@ -349,7 +359,6 @@
     tell(data.summary);
     drawSoon();
     notice(moments.length ? "" : "There is no data yet: the service has not read its numbers once.");
-    performance.mark("monitor-first-data");
   }
 
   function news(data) {
