@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Path, Token, parenthesized, token};
+use syn::{Expr, LitStr, Path, Token, parenthesized, token};
 
 /// Everything wrong so far.
 #[derive(Default)]
@@ -106,6 +106,35 @@ pub(crate) fn parse_after_path(tokens: TokenStream, rule: &str, errors: &mut Err
         };
         let _ = input.parse::<Option<Token![,]>>();
         Ok((path, list(input, errors)))
+    };
+    match parser.parse2(tokens) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            errors.push(error);
+            (None, Vec::new())
+        }
+    }
+}
+
+/// Parses `"name", key = value, ..`.
+pub(crate) fn parse_after_name(tokens: TokenStream, rule: &str, errors: &mut Errors) -> (Option<LitStr>, Vec<Arg>) {
+    let parser = |input: ParseStream<'_>| {
+        let name = match input.parse::<LitStr>() {
+            Ok(name) => Some(name),
+            Err(_) => {
+                errors.push(syn::Error::new(input.span(), rule));
+                if !key_follows(input) {
+                    skip_to_comma(input);
+                }
+                None
+            }
+        };
+        if name.is_some() && !input.is_empty() && !input.peek(Token![,]) {
+            errors.push(input.error("expected a comma between options"));
+            skip_to_comma(input);
+        }
+        let _ = input.parse::<Option<Token![,]>>();
+        Ok((name, list(input, errors)))
     };
     match parser.parse2(tokens) {
         Ok(parsed) => parsed,

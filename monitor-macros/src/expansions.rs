@@ -7,7 +7,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{instrument, label_value, metrics, timer, track_latency, with_credits};
+use crate::{detect_anomalies, instrument, label_value, metrics, timer, track_latency, with_credits};
 
 /// Compares the expansion of `input` with its snapshot.
 fn check(name: &str, input: &str, expansion: TokenStream) {
@@ -67,6 +67,12 @@ attributes! {
         "fn export() -> Vec<u8> {\n    Vec::new()\n}";
     histogram_of_an_async_fn: track_latency "LATENCY, operation = \"pdf\"",
         "async fn export() -> Vec<u8> {\n    Vec::new()\n}";
+    watched: detect_anomalies "\"credit_charging\", latency_threshold = \"500ms\", error_threshold = 0.01",
+        "fn charge(credits: u64) -> Result<u64, Refusal> {\n    Ok(credits)\n}";
+    watched_async_fn: detect_anomalies "\"credit_charging\"",
+        "async fn charge(&mut self) -> Result<u64, Refusal> {\n    self.take().await\n}";
+    watched_without_a_result: detect_anomalies "\"clean_up\", crate = company::telemetry",
+        "fn clean_up() {\n    work();\n}";
     never_returns: track_latency "LATENCY",
         "fn serve() -> ! {\n    loop {}\n}";
     paid: with_credits "cost = 5",

@@ -7,7 +7,6 @@ use syn::{Expr, ExprLit, Lit, Path};
 
 use crate::args::{self, Arg, Errors, Value, once};
 use crate::families::{Families, LabelArg, On, Source};
-use crate::item::{self, Item};
 use crate::wrap;
 
 const METRICS: [&str; 3] = ["counter", "histogram", "gauge"];
@@ -18,29 +17,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let args = args::parse(attribute.clone(), &mut errors);
     let families = accept(args, &attribute, &mut errors);
     let runtime = families.as_ref().map_or_else(|| quote!(::monitor_runtime), |families| families.runtime.clone());
-    apply("instrument", item, families, &quote!(#[#runtime::instrument(#attribute)]), errors)
-}
-
-/// Puts the metrics around the function, or says all that is wrong and gives the item back.
-pub(crate) fn apply(
-    name: &str,
-    item: TokenStream,
-    families: Option<Families>,
-    attribute: &TokenStream,
-    mut errors: Errors,
-) -> TokenStream {
-    let read = item::read(name, item.clone(), attribute, &mut errors);
-    match (read, families) {
-        (Some(Item::Function(function)), Some(families)) if errors.is_empty() => {
-            let around = families.around(&function);
-            wrap::wrap(&function, around)
-        }
-        (Some(Item::Impl(block)), _) if errors.is_empty() => block,
-        _ => {
-            let errors = errors.to_compile_error();
-            quote!(#errors #item)
-        }
-    }
+    wrap::apply("instrument", item, families, Families::around, &quote!(#[#runtime::instrument(#attribute)]), errors)
 }
 
 fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Option<Families> {

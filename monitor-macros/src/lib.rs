@@ -1,6 +1,7 @@
 //! The attributes of `monitor-runtime`: tokens in, tokens out. Their manuals stand at their re-exports in that crate.
 
 mod args;
+mod detect_anomalies;
 #[cfg(test)]
 mod expansions;
 mod families;
@@ -31,6 +32,12 @@ pub fn instrument(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn track_latency(args: TokenStream, item: TokenStream) -> TokenStream {
     track_latency::expand(args.into(), item.into()).into()
+}
+
+/// Watches a function for anomalies; see `monitor_runtime::detect_anomalies`.
+#[proc_macro_attribute]
+pub fn detect_anomalies(args: TokenStream, item: TokenStream) -> TokenStream {
+    detect_anomalies::expand(args.into(), item.into()).into()
 }
 
 /// Times a scope; see `monitor_runtime::timer!`.

@@ -5,7 +5,7 @@ use quote::quote;
 
 use crate::args::{self, Arg, Errors, once};
 use crate::families::{Families, LabelArg, On, Source};
-use crate::instrument;
+use crate::{instrument, wrap};
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -13,7 +13,8 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let (histogram, args) = args::parse_after_path(attribute.clone(), rule, &mut errors);
     let families = accept(histogram, args, &mut errors);
     let runtime = families.as_ref().map_or_else(|| quote!(::monitor_runtime), |families| families.runtime.clone());
-    instrument::apply("track_latency", item, families, &quote!(#[#runtime::track_latency(#attribute)]), errors)
+    let attribute = quote!(#[#runtime::track_latency(#attribute)]);
+    wrap::apply("track_latency", item, families, Families::around, &attribute, errors)
 }
 
 fn accept(histogram: Option<syn::Path>, args: Vec<Arg>, errors: &mut Errors) -> Option<Families> {

@@ -5,8 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
-use crate::args::{located, ours};
-use crate::item::Function;
+use crate::args::{Errors, located, ours};
+use crate::item::{self, Function, Item};
 
 /// What is done around a body. `call` is bound by `before`.
 pub(crate) struct Around {
@@ -101,8 +101,31 @@ fn is_hidden(function: &Function) -> bool {
     matches!(function.output(), ReturnType::Type(_, ty) if matches!(**ty, Type::ImplTrait(_)))
 }
 
+/// Puts what was accepted around the function, or says all that is wrong and gives the item back; `attribute` is what
+/// the functions of an `impl` block get.
+pub(crate) fn apply<A>(
+    name: &str,
+    item: TokenStream,
+    accepted: Option<A>,
+    around: impl FnOnce(A, &Function) -> Around,
+    attribute: &TokenStream,
+    mut errors: Errors,
+) -> TokenStream {
+    let read = item::read(name, item.clone(), attribute, &mut errors);
+    match (read, accepted) {
+        (Some(Item::Function(function)), Some(accepted)) if errors.is_empty() => {
+            wrap(&function, around(accepted, &function))
+        }
+        (Some(Item::Impl(block)), _) if errors.is_empty() => block,
+        _ => {
+            let errors = errors.to_compile_error();
+            quote!(#errors #item)
+        }
+    }
+}
+
 /// The function with `around` around its body.
-pub(crate) fn wrap(function: &Function, around: Around) -> TokenStream {
+fn wrap(function: &Function, around: Around) -> TokenStream {
     let Around { before, settle, until_return, pauses, runtime } = around;
     let body = &function.body;
     let returns = returns(function);

@@ -175,6 +175,58 @@ pub use monitor_macros::instrument;
 #[doc(inline)]
 pub use monitor_macros::track_latency;
 
+/// Watches a function for anomalies: its calls are judged by the detector of a name.
+///
+/// ```
+/// use monitor_runtime::{anomaly, detect_anomalies};
+///
+/// #[detect_anomalies("credit_charging", latency_threshold = 0.5, error_threshold = 0.01)]
+/// fn charge(credits: i64) -> Result<i64, String> {
+///     if credits < 0 { Err("no such number".to_owned()) } else { Ok(credits) }
+/// }
+///
+/// let _ = (charge(5), charge(-1));
+/// let found = anomaly::recent();
+/// assert_eq!((found[0].endpoint, found[0].reason), ("credit_charging", anomaly::Reason::Exception));
+/// ```
+///
+/// # Arguments
+/// | argument | meaning |
+/// |---|---|
+/// | `"name"`, first | the name that the calls are judged under, 1 to 128 bytes, none of them `_` at its beginning |
+/// | `latency_threshold = 0.5` | the latency over which a call is abnormal, in seconds or as a text with a unit (`"500ms"`, `"2s"`, `"1.5m"`); more than 0, at most a day; learned unless written |
+/// | `error_threshold = 0.01` | the share of calls that may fail, more than 0, at most 1; learned unless written |
+/// | `crate = path` | where `monitor-runtime` is, when renamed |
+///
+/// # What is judged
+/// How long each call took and how it ended: success, refused, failure, as [`instrument`] tells them, a panic, or dropped.
+/// A failure is the reason `exception`, a panic is `panic`; one that took too long is `high_latency`; and what the calls
+/// are together may be an episode. A refused call is traffic and no failure; a dropped one too, unless it had taken too
+/// long already. The page [`anomaly`](crate::anomaly) says what each reason means, and where it goes.
+///
+/// A name has one detector, however many places use it. A place without thresholds takes those of the others; two places
+/// with different ones are an error, which [`anomaly::check`](crate::anomaly::check) gives, at the second.
+///
+/// # What it becomes
+/// A guard in front of the body, as with [`instrument`]; the place keeps its detector, so that nothing is looked up. The
+/// function is in [`anomaly::watched`](crate::anomaly::watched) before `main`.
+///
+/// # What it refuses
+/// A threshold out of its range, or that is no literal; a `const fn`, a function without a body, any other item.
+///
+/// ```compile_fail
+/// #[monitor_runtime::detect_anomalies("credit_charging", error_threshold = 1.5)]
+/// fn charge() {}
+/// ```
+///
+/// # How it stacks
+/// As [`instrument`] does: the lowest attribute is the outermost at run time. Below `#[with_credits]` it judges what that
+/// makes of the call, a refusal for want of credits too.
+///
+/// For a block there is the function [`detect_anomalies`](fn@crate::detect_anomalies).
+#[doc(inline)]
+pub use monitor_macros::detect_anomalies;
+
 /// Times a scope: gives a [`Timer`](crate::Timer) that observes, in seconds, how long it lives.
 ///
 /// ```

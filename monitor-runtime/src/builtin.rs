@@ -1,5 +1,24 @@
-//! The families that the toolkit itself keeps of requests; their names are fixed.
+//! The families that the toolkit itself keeps of requests and of what is watched; their names are fixed.
 
+crate::metrics! {
+    /// Anomalies: one for each abnormal call; for an episode one when it starts and one a minute while it lasts
+    pub(crate) counter ANOMALIES = "anomaly_detection_triggered_total" {
+        #[label(max = 1000)] endpoint: &str, reason: &'static str
+    } limit 8000;
+
+    /// Share of calls that failed by our fault in the last five minutes, 0 to 1
+    pub(crate) gauge API_ERROR_RATE = "api_error_rate" { #[label(max = 1000)] endpoint: &str };
+
+    /// Latency in seconds over which a call is abnormal, configured or learned
+    pub(crate) gauge API_RESPONSE_TIME_THRESHOLD = "api_response_time_threshold" {
+        #[label(max = 1000)] endpoint: &str
+    };
+
+    /// Events of anomalies that a subscriber had no room for
+    pub(crate) counter EVENTS_LOST = "monitor_anomaly_events_lost_total";
+}
+
+#[cfg(feature = "actix")]
 crate::metrics! {
     /// Requests, by matched route pattern; 499 is a client that left, 500 also a panic
     pub(crate) counter API_REQUESTS = "api_requests_total" {

@@ -11,9 +11,7 @@ use std::marker::PhantomData;
 #[cfg(any(test, feature = "test-util"))]
 use std::sync::Arc;
 use std::sync::OnceLock;
-#[cfg(any(test, feature = "test-util"))]
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The time now. Worth nothing but for [`seconds_since`].
@@ -32,6 +30,16 @@ pub(crate) fn ticks() -> u64 {
 #[inline]
 pub(crate) fn seconds_since(start: u64) -> f64 {
     seconds_since_by_time_stamp(start).unwrap_or_else(|| seconds_since_by_other(start))
+}
+
+/// Seconds between two of [`ticks`]; 0 if they are the wrong way round.
+#[inline]
+pub(crate) fn seconds_between(start: u64, end: u64) -> f64 {
+    #[cfg(feature = "test-util")]
+    if MANUAL.get().is_some() {
+        return seconds(start, end, SECONDS_A_NANOSECOND);
+    }
+    seconds(start, end, rate().unwrap_or(SECONDS_A_NANOSECOND))
 }
 
 /// [`seconds_since`] where it is a matter of a few instructions; `None` when another clock measures, or none is chosen.
@@ -126,6 +134,60 @@ impl StoreClock {
     }
 }
 
+/// Milliseconds since the epoch at `ticks`. They run as evenly as the ticks do, whatever is done to the system's clock,
+/// and [`follow_wall`] keeps them near it.
+#[inline]
+pub(crate) fn unix_ms(ticks: u64) -> u64 {
+    #[cfg(feature = "test-util")]
+    if MANUAL.get().is_some() {
+        return MANUAL_EPOCH_MS + ticks / 1_000_000;
+    }
+    let (offset, rate) = (OFFSET_MS.load(Ordering::Relaxed), known_rate().unwrap_or(SECONDS_A_NANOSECOND));
+    let offset = if offset == 0 { first_offset() } else { offset };
+    ((ticks as i64 as f64 * (rate * 1e3)) as i64).wrapping_add(offset) as u64
+}
+
+/// Milliseconds since the epoch now, as [`unix_ms`] counts them.
+pub(crate) fn unix_ms_now() -> u64 {
+    unix_ms(ticks())
+}
+
+/// Moves what [`unix_ms`] gives towards the system's clock: half a second at a time, so that nothing that looks at it
+/// sees a leap, unless it is off by more than an hour, as after a start without the right time.
+pub(crate) fn follow_wall() {
+    const STEP_MS: i64 = 500;
+    const LEAP_MS: i64 = 3_600_000;
+    #[cfg(feature = "test-util")]
+    if MANUAL.get().is_some() {
+        return;
+    }
+    let off = (unix_seconds() * 1e3) as i64 - unix_ms_now() as i64;
+    let step = if off.abs() > LEAP_MS { off } else { off.clamp(-STEP_MS, STEP_MS) };
+    OFFSET_MS.fetch_add(step, Ordering::Relaxed);
+}
+
+/// What is added to the ticks, in milliseconds, to have the time since the epoch; 0 until it is known.
+static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
+
+#[cold]
+fn first_offset() -> i64 {
+    let now = ticks() as i64 as f64 * (known_rate().unwrap_or(SECONDS_A_NANOSECOND) * 1e3);
+    let offset = ((unix_seconds() * 1e3) as i64).wrapping_sub(now as i64);
+    // Whoever comes first: one offset for all.
+    match OFFSET_MS.compare_exchange(0, offset, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => offset,
+        Err(first) => first,
+    }
+}
+
+/// Which hand moves this thread's clock; 0 where it runs by itself. What one test's hand moves is no time of another's.
+pub(crate) fn hand() -> u64 {
+    #[cfg(feature = "test-util")]
+    return HAND.get();
+    #[cfg(not(feature = "test-util"))]
+    0
+}
+
 /// Chooses and calibrates the clock, which can take 2 ms; otherwise the first use does. Call it where nobody waits.
 pub(crate) fn prepare() {
     static PREPARED: OnceLock<()> = OnceLock::new();
@@ -143,7 +205,7 @@ pub(crate) fn prepare() {
 #[derive(Debug)]
 #[must_use = "time runs on as soon as this is dropped"]
 pub struct Manual {
-    outer: Option<u64>,
+    outer: (Option<u64>, u64),
     /// The clock of one thread: it stays there.
     this_thread: PhantomData<*const ()>,
 }
@@ -152,7 +214,9 @@ pub struct Manual {
 impl Manual {
     /// Stops this thread's clock.
     pub fn start() -> Manual {
-        Manual { outer: MANUAL.replace(Some(0)), this_thread: PhantomData }
+        static HANDS: AtomicU64 = AtomicU64::new(1);
+        let hand = HANDS.fetch_add(1, Ordering::Relaxed);
+        Manual { outer: (MANUAL.replace(Some(0)), HAND.replace(hand)), this_thread: PhantomData }
     }
 
     /// Moves this thread's clock on by `duration`.
@@ -167,7 +231,8 @@ impl Manual {
 #[cfg(feature = "test-util")]
 impl Drop for Manual {
     fn drop(&mut self) {
-        MANUAL.set(self.outer);
+        MANUAL.set(self.outer.0);
+        HAND.set(self.outer.1);
     }
 }
 
@@ -175,7 +240,12 @@ impl Drop for Manual {
 thread_local! {
     /// Nanoseconds of manual time.
     static MANUAL: Cell<Option<u64>> = const { Cell::new(None) };
+    static HAND: Cell<u64> = const { Cell::new(0) };
 }
+
+/// When manual time begins: a Monday, at midnight.
+#[cfg(feature = "test-util")]
+const MANUAL_EPOCH_MS: u64 = 1_767_571_200_000;
 
 /// Seconds a tick of the time stamp counter; or [`INSTANT`]; 0 until the clock is chosen. It never changes
 /// after that, so that a duration begins and ends by one clock.
@@ -305,6 +375,19 @@ mod tests {
         }
         assert!(nanoseconds() > start);
         assert!(!kernel_trusts_time_stamp() || time_stamp() > first);
+    }
+
+    #[test]
+    fn milliseconds_since_the_epoch_are_those_of_the_system() {
+        let before = unix_seconds();
+        let at = unix_ms_now() as f64 / 1e3;
+        let after = unix_seconds();
+        // A clock that is set meanwhile is followed slowly.
+        assert!(before - 2.0 <= at && at <= after + 2.0, "{before} <= {at} <= {after}");
+        let ticks = ticks();
+        assert!(unix_ms(ticks) >= unix_ms(ticks - 1));
+        follow_wall();
+        assert!((unix_seconds() - unix_ms_now() as f64 / 1e3).abs() < 2.0);
     }
 
     #[cfg(feature = "test-util")]

@@ -21,6 +21,8 @@ pub(crate) enum Trouble {
     LabelPanicked,
     /// A histogram was given a NaN or an infinity.
     ObservationNotFinite,
+    /// A watched name, or a limit of one, could not be taken; `anomaly::check` says which.
+    WatchRefused,
     /// A collector used a family that was being registered: its measurement is lost.
     UsedWhileRegistering,
 }

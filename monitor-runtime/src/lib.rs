@@ -4,7 +4,6 @@ extern crate self as monitor_runtime;
 pub mod activity;
 pub mod anomaly;
 mod attributes;
-#[cfg(feature = "actix")]
 mod builtin;
 mod call;
 pub mod clock;
@@ -17,24 +16,28 @@ mod health;
 mod metrics;
 mod outcome;
 mod paid;
+mod place;
 #[doc(hidden)]
 pub mod private;
 mod read;
 pub mod scope;
+mod watch;
 
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "rules")]
 pub mod rules;
 
-pub use attributes::{LabelValue, instrument, metrics, timer, track_latency, with_credits};
+pub use attributes::{LabelValue, detect_anomalies, instrument, metrics, timer, track_latency, with_credits};
 pub use prometheus;
 
 pub use exposition::{Format, encode};
 pub use metrics::{
     Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, RegisterError, RegisterErrors, Shape, Timer, TraceId,
-    UserLabel, UserLabelError, register,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, RegisterError, RegisterErrors, Shape, Timer, TraceId, UserLabel,
+    UserLabelError, register,
 };
 pub use outcome::{Outcome, ToOutcome};
+pub use place::Place;
 pub use read::{sample_value, sample_value_in};
+pub use watch::{Judged, Watch, Watched, detect_anomalies};

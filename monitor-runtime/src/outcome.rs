@@ -75,3 +75,20 @@ pub trait ToOutcome {
     /// How the call ended.
     fn outcome(&self) -> Outcome;
 }
+
+impl ToOutcome for Outcome {
+    #[inline]
+    fn outcome(&self) -> Outcome {
+        *self
+    }
+}
+
+/// The outcome of an error, where its type is generic and one of those that say it.
+pub(crate) fn of_known_error(error: &dyn std::any::Any) -> Option<Outcome> {
+    #[cfg(feature = "actix")]
+    if let Some(error) = error.downcast_ref::<actix_web::Error>() {
+        return Some(error.outcome());
+    }
+    let _ = error;
+    None
+}

@@ -12,9 +12,11 @@ pub mod paid;
 pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, Place, Site, user,
+    LabelBuffer, LabelSet, LabelValue, NoLabels, Site, user,
 };
 pub use crate::outcome::Outcome;
+pub use crate::place::Place;
+pub use crate::watch::{WatchSite, WatchedSite};
 
 use crate::health::{self, Trouble};
 use crate::metrics::{CounterSeries, HistogramSeries, cells};

@@ -12,6 +12,7 @@ use super::cells;
 use super::label::Label;
 use super::registration::{self, RegisterError};
 use super::series::SeriesTable;
+use crate::place::Place;
 
 /// The series that a family may have when its declaration names no limit.
 pub const DEFAULT_LIMIT: u32 = 2_000;
@@ -73,21 +74,6 @@ pub struct Declaration {
     pub registry: fn() -> &'static Registry,
 }
 
-/// A place in a source file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file, as the compiler names it.
-    pub file: &'static str,
-    /// The line.
-    pub line: u32,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
-
 /// A declared family; found in its registry, or put there, at the first use of any family.
 #[derive(Debug)]
 pub struct Family {
@@ -140,6 +126,14 @@ impl Family {
 pub struct Declared(pub &'static Family);
 inventory::collect!(Declared);
 
+/// Families whose values are computed when a scrape asks for them: the function sets them.
+#[derive(Debug)]
+pub(crate) struct Computed {
+    pub(crate) families: &'static [&'static Family],
+    pub(crate) refresh: fn(),
+}
+inventory::collect!(Computed);
+
 /// What a scrape sees of a family. It lives as long as the process, so a handle to one of its series is a plain copy.
 pub(crate) struct Core {
     pub(crate) kind: Kind,
@@ -147,6 +141,8 @@ pub(crate) struct Core {
     pub(crate) series: SeriesTable,
     /// Whether a page may take the family itself: not where the registry adds a prefix or labels of its own.
     pub(super) handed_over: bool,
+    /// Of one of the [`Computed`] families.
+    pub(super) refresh: OnceLock<fn()>,
 }
 
 impl fmt::Debug for Core {
@@ -175,7 +171,13 @@ impl Core {
         for_all_known(declaration, &mut |values| {
             series.cell_of_known(values);
         });
-        Some(Box::leak(Box::new(Core { kind, declaration: *declaration, series, handed_over })))
+        Some(Box::leak(Box::new(Core {
+            kind,
+            declaration: *declaration,
+            series,
+            handed_over,
+            refresh: OnceLock::new(),
+        })))
     }
 
     /// The family as the registry's own types show it.

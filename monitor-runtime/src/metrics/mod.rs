@@ -16,10 +16,11 @@ mod site;
 pub(crate) mod sync;
 mod user_label;
 
+pub(crate) use crate::place::Place;
 pub use counter::{Counter, CounterSeries};
 pub use exemplar::TraceId;
-pub(crate) use family::Family;
-pub use family::{DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Place};
+pub(crate) use family::{Computed, Family};
+pub use family::{DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared};
 pub use gauge::{Gauge, GaugeSeries, InFlight};
 pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};

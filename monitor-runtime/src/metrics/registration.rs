@@ -3,15 +3,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
-use super::family::{Core, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Family, Kind, Place};
+use super::family::{Computed, Core, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Family, Kind};
 use crate::health::{self, Trouble};
+use crate::place::Place;
 
 /// Registers every declared family.
 ///
@@ -101,6 +103,9 @@ pub(super) fn settle(family: &Family) {
 pub(crate) fn gather(registry: &Registry, ours: &mut Vec<&'static Core>) -> Vec<proto::MetricFamily> {
     // Registered first, so that a collector that uses a family of ours does not register it inside the registry's lock.
     let _ = register();
+    if !REGISTERING.get() {
+        inventory::iter::<Computed>.into_iter().for_each(|computed| (computed.refresh)());
+    }
     let asked = Asked::start(Whom::Plain, std::mem::take(ours));
     let others = registry.gather();
     *ours = asked.finish();
@@ -154,6 +159,14 @@ impl Collector for InRegistry {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
+        // For a page of ours it was done before; here the registry is locked.
+        if let Some(refresh) = self.core.refresh.get()
+            && READY.load(Acquire)
+            && !REGISTERING.get()
+            && HANDED_OVER.with_borrow(Option::is_none)
+        {
+            refresh();
+        }
         let taken = HANDED_OVER.with_borrow_mut(|asked| match asked {
             Some((whom, found)) if *whom == Whom::All || self.core.handed_over => {
                 found.push(self.core);
@@ -174,6 +187,9 @@ struct Book {
 }
 
 static BOOK: Mutex<Book> = Mutex::new(Book { cores: Vec::new(), declared: false, errors: Vec::new() });
+
+/// Whether every declared family is registered: before that, who uses one inside a registry's lock would wait for it.
+static READY: AtomicBool = AtomicBool::new(false);
 
 /// Measurements lost because their family was being registered.
 static LOST: AtomicU64 = AtomicU64::new(0);
@@ -212,6 +228,7 @@ impl Book {
         for family in declared {
             self.register(family);
         }
+        READY.store(true, Release);
     }
 
     /// Settles `family`: in its registry, or, when that cannot be, by itself on no page.
@@ -226,8 +243,12 @@ impl Book {
             Core::new(family.kind, &family.declaration, false).ok_or(())
         });
         if let Ok(core) = core {
-            // Nobody else sets it: the book is open here.
+            // Nobody else sets them: the book is open here.
             let _ = family.core.set(core);
+            let mut computed = inventory::iter::<Computed>.into_iter();
+            if let Some(computed) = computed.find(|c| c.families.iter().any(|other| std::ptr::eq(*other, family))) {
+                let _ = core.refresh.set(computed.refresh);
+            }
         }
     }
 

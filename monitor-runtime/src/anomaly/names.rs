@@ -1,0 +1,216 @@
+//! Which names are watched: a detector for each, however many places use it, and a bound on how many there are; what
+//! stands in the way of that is an error of the place, never of a call.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use foldhash::fast::RandomState;
+
+use super::endpoint::{Endpoint, Given};
+use super::limits::LimitError;
+use crate::place::Place;
+
+/// How many names are watched; calls under more are judged together, as `_overflow`.
+pub const ENDPOINTS_MAX: usize = 1_000;
+/// Where what is beyond the bound is judged, and what has a name that cannot be.
+pub(crate) const OVERFLOW: &str = "_overflow";
+/// The longest name, in bytes. The attribute holds to the same.
+const NAME_MAX_BYTES: usize = 128;
+
+/// The names that are watched, and what is known of others.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    by_name: RwLock<HashMap<&'static str, &'static Endpoint, RandomState>>,
+    /// What waits for a name's first call.
+    awaited: Mutex<HashMap<String, Awaited>>,
+    wrong: Mutex<Vec<WatchError>>,
+}
+
+/// What is to be said to a name when it comes.
+#[derive(Debug, Default)]
+struct Awaited {
+    by_file: Option<Given>,
+    learned: Option<Vec<u8>>,
+}
+
+/// An endpoint, and whether it is there for the first time.
+pub(crate) struct Found {
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) new: bool,
+}
+
+impl Names {
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Endpoint> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    /// The endpoint of a name; beyond the bound that of `_overflow`.
+    pub(crate) fn find_or_add(&self, name: &str) -> Found {
+        if let Some(endpoint) = self.find(name) {
+            return Found { endpoint, new: false };
+        }
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let name = if by_name.len() < ENDPOINTS_MAX - 1 || by_name.contains_key(name) { name } else { OVERFLOW };
+        if let Some(endpoint) = by_name.get(name) {
+            return Found { endpoint, new: false };
+        }
+        let name: &'static str = Box::leak(name.into());
+        let endpoint: &'static Endpoint = Box::leak(Box::new(Endpoint::new(name)));
+        by_name.insert(name, endpoint);
+        if let Some(Awaited { by_file, learned }) = lock(&self.awaited).remove(name) {
+            endpoint.give_by_file(by_file);
+            // What cannot be taken is learned anew.
+            let _ = learned.map(|learned| endpoint.learn(&learned));
+        }
+        Found { endpoint, new: true }
+    }
+
+    /// All, by name.
+    pub(crate) fn all(&self) -> Vec<&'static Endpoint> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<&'static Endpoint> = by_name.values().copied().collect();
+        drop(by_name);
+        all.sort_unstable_by_key(|endpoint| endpoint.name());
+        all
+    }
+
+    /// Says what the file says of all names, in place of what it said before; a name that it leaves out has nothing.
+    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
+    pub(crate) fn give_by_file(&self, mut file: HashMap<String, Given>) {
+        // Held throughout, so that no name comes in between and is left waiting.
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in by_name.values() {
+            endpoint.give_by_file(file.remove(endpoint.name()));
+        }
+        let mut awaited = lock(&self.awaited);
+        awaited.retain(|_, awaited| {
+            awaited.by_file = None;
+            awaited.learned.is_some()
+        });
+        for (name, given) in file {
+            awaited.entry(name).or_default().by_file = Some(given);
+        }
+    }
+
+    /// The names that the file speaks of and that had no call yet, in order.
+    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
+    pub(crate) fn awaited(&self) -> Vec<String> {
+        let awaited = lock(&self.awaited);
+        let mut names: Vec<String> =
+            awaited.iter().filter(|(_, awaited)| awaited.by_file.is_some()).map(|(name, _)| name.clone()).collect();
+        drop(awaited);
+        names.sort();
+        names
+    }
+
+    /// Keeps what was learned of a name until its first call.
+    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
+    pub(crate) fn await_learned(&self, name: &str, learned: Vec<u8>) {
+        let mut awaited = lock(&self.awaited);
+        if awaited.len() < ENDPOINTS_MAX || awaited.contains_key(name) {
+            awaited.entry(name.to_owned()).or_default().learned = Some(learned);
+        }
+    }
+
+    /// Notes what is wrong with a place; false if it is known.
+    pub(crate) fn note(&self, error: WatchError) -> bool {
+        // A place may be wrong at each of its calls.
+        const WRONG_MAX: usize = 1_000;
+        let mut wrong = lock(&self.wrong);
+        let new = wrong.len() < WRONG_MAX && !wrong.contains(&error);
+        if new {
+            wrong.push(error);
+        }
+        new
+    }
+
+    pub(crate) fn wrong(&self) -> Vec<WatchError> {
+        lock(&self.wrong).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a name breaks of the rules for names.
+pub(crate) fn wrong_with(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.len() > NAME_MAX_BYTES {
+        Some("has 1 to 128 bytes")
+    } else if name.starts_with('_') {
+        Some("begins with no `_`, which is kept for `_overflow` and its kin")
+    } else if name.chars().any(char::is_control) {
+        Some("has no control characters in it")
+    } else {
+        None
+    }
+}
+
+/// What is wrong with a place that watches.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// Two places give one name different limits. Those of the first hold.
+    Conflict {
+        /// The name.
+        name: String,
+        /// The place whose limits hold, and the limits.
+        first: (Place, String),
+        /// The place whose limits do not, and the limits.
+        second: (Place, String),
+    },
+    /// A limit that cannot be. It is as if it had not been given.
+    Limit {
+        /// The name.
+        name: String,
+        /// Where it is given.
+        place: Place,
+        /// What is wrong.
+        error: LimitError,
+    },
+    /// A name that cannot be. What it watches is judged as `_overflow`.
+    Name {
+        /// The name.
+        name: String,
+        /// Where it is used.
+        place: Place,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WatchError::Conflict { name, first, second } => write!(
+                f,
+                "`{name}` has {} at {}, and other limits, {}, at {}; those of the first hold: give them in one of the \
+                 places, or the same in both",
+                first.1, first.0, second.1, second.0
+            ),
+            WatchError::Limit { name, place, error } => write!(f, "`{name}` at {place}: {error}"),
+            WatchError::Name { name, place, rule } => write!(f, "{name:?} at {place}: a name {rule}"),
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+/// Everything that [`check`](super::check) found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchErrors(pub Vec<WatchError>);
+
+impl fmt::Display for WatchErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for WatchErrors {}

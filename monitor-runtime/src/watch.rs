@@ -1,0 +1,647 @@
+//! Watched calls: they are put before the detector of their name, and what it finds is counted, logged and told.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Once, OnceLock};
+use std::time::Duration;
+use std::{io, thread};
+
+use crate::anomaly::{
+    Anomaly, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW, Observed, Put,
+    Reason, Seen, State, Subscription, WatchError, WatchErrors, wrong_with,
+};
+use crate::builtin::{ANOMALIES, API_ERROR_RATE, API_RESPONSE_TIME_THRESHOLD, EVENTS_LOST};
+use crate::call::{Call, Target};
+use crate::clock;
+use crate::health::{self, Trouble};
+use crate::metrics::Computed;
+use crate::outcome::{Outcome, ToOutcome};
+use crate::place::Place;
+
+static NAMES: LazyLock<Names> = LazyLock::new(Names::default);
+static NEWS: LazyLock<News> = LazyLock::new(News::default);
+
+inventory::submit! {
+    Computed {
+        families: &[ANOMALIES.family(), API_ERROR_RATE.family(), API_RESPONSE_TIME_THRESHOLD.family()],
+        refresh,
+    }
+}
+
+/// Brings the families up to date, for a scrape.
+fn refresh() {
+    prepare();
+    tick();
+    for endpoint in NAMES.all() {
+        let (error_rate, threshold) = endpoint.gauges();
+        let endpoint = endpoint.name();
+        API_ERROR_RATE.with(API_ERROR_RATE { endpoint }).set(error_rate);
+        API_RESPONSE_TIME_THRESHOLD.with(API_RESPONSE_TIME_THRESHOLD { endpoint }).set(threshold);
+    }
+}
+
+/// Lets the time that passed without calls be judged, for every endpoint. A scrape does it, and so does whoever listens
+/// with [`on_event`]; without either, call it every few seconds.
+pub fn tick() {
+    clock::follow_wall();
+    for endpoint in NAMES.all() {
+        publish(endpoint, endpoint.tick());
+    }
+}
+
+/// The endpoint of a name, and all that stands on the page of it.
+pub(crate) fn endpoint(name: &str) -> &'static Endpoint {
+    let found = NAMES.find_or_add(name);
+    if found.new {
+        let endpoint = found.endpoint.name();
+        for reason in Reason::ALL {
+            ANOMALIES.know(&ANOMALIES { endpoint, reason: reason.as_str() });
+        }
+        API_ERROR_RATE.know(&API_ERROR_RATE { endpoint });
+        API_RESPONSE_TIME_THRESHOLD.know(&API_RESPONSE_TIME_THRESHOLD { endpoint });
+    }
+    found.endpoint
+}
+
+/// Puts a call before the detector: when it ended, in [`clock::ticks`], and how long it took; NaN where that says
+/// nothing.
+#[inline]
+pub(crate) fn observe(endpoint: &'static Endpoint, end: u64, seconds: f64, observed: Observed) {
+    let call = Seen { at: clock::unix_ms(end), seconds: seconds as f32, observed };
+    match endpoint.put(call) {
+        Put::Waits => {}
+        put => judge(endpoint, call, put),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn judge(endpoint: &'static Endpoint, call: Seen, mut put: Put) {
+    loop {
+        publish(endpoint, endpoint.judge());
+        if put != Put::Full {
+            return;
+        }
+        put = endpoint.put(call);
+        if put == Put::Waits {
+            return;
+        }
+    }
+}
+
+fn publish(endpoint: &'static Endpoint, findings: Findings) {
+    let Findings { counted, told } = findings;
+    for (reason, count) in Reason::ALL.into_iter().zip(counted).filter(|(_, count)| *count > 0) {
+        ANOMALIES.with(ANOMALIES { endpoint: endpoint.name(), reason: reason.as_str() }).add(count);
+    }
+    for (verdict, calls) in told {
+        let (event, lost) = NEWS.tell(endpoint.name(), verdict, calls);
+        if lost > 0 {
+            EVENTS_LOST.add(lost);
+        }
+        log(&event);
+    }
+}
+
+/// The event for `tracing`.
+fn log(event: &Event) {
+    let Event { endpoint, verdict, calls, .. } = *event;
+    let since = verdict.since as f64 / 1e3;
+    let (reason, severity) = (verdict.reason.as_str(), verdict.severity.as_str());
+    macro_rules! say {
+        ($level:ident, $message:literal) => {
+            tracing::event!(
+                target: "monitor_runtime::anomaly",
+                tracing::Level::$level,
+                endpoint,
+                reason,
+                observed = verdict.observed,
+                expected = verdict.expected,
+                since,
+                severity,
+                calls,
+                $message
+            )
+        };
+    }
+    match verdict.kind {
+        Kind::Single => say!(WARN, "abnormal call"),
+        Kind::Started => say!(WARN, "anomaly began"),
+        Kind::Repeated => say!(DEBUG, "anomaly goes on"),
+        Kind::Ended => say!(INFO, "anomaly ended"),
+    }
+}
+
+/// Watches, before their first call, the names that attributes give.
+pub(crate) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        for site in sites() {
+            site.endpoint.get_or_init(|| site.find());
+        }
+    });
+}
+
+/// All places with the attribute, in an order that does not depend on the linker.
+fn sites() -> Vec<&'static WatchSite> {
+    let mut sites: Vec<&'static WatchSite> = inventory::iter::<WatchedSite>.into_iter().map(|site| site.0).collect();
+    sites.sort_by_key(|site| (site.name, site.place.file, site.place.line));
+    sites
+}
+
+fn refuse(error: WatchError) {
+    let text = error.to_string();
+    if NAMES.note(error) {
+        health::trouble(Trouble::WatchRefused);
+        tracing::error!(target: "monitor_runtime::anomaly", "{text}");
+    }
+}
+
+/// The endpoint of a name used at a place, which may give limits.
+fn endpoint_at(name: &str, place: Place, given: Given) -> &'static Endpoint {
+    if let Some(rule) = wrong_with(name) {
+        refuse(WatchError::Name { name: name.to_owned(), place, rule });
+        return endpoint(OVERFLOW);
+    }
+    let endpoint = endpoint(name);
+    // Names beyond the bound share a detector, which none of them has limits for.
+    if endpoint.name() != OVERFLOW
+        && let Err((there, first)) = endpoint.give_by_code(given, place)
+    {
+        refuse(WatchError::Conflict {
+            name: name.to_owned(),
+            first: (first, there.to_string()),
+            second: (place, given.to_string()),
+        });
+    }
+    endpoint
+}
+
+/// A function with the attribute.
+#[derive(Debug)]
+pub struct WatchSite {
+    name: &'static str,
+    function: &'static str,
+    place: Place,
+    latency_threshold: Option<f64>,
+    error_threshold: Option<f64>,
+    endpoint: OnceLock<&'static Endpoint>,
+}
+
+/// A function in the list of all with the attribute.
+#[derive(Debug)]
+pub struct WatchedSite(pub &'static WatchSite);
+inventory::collect!(WatchedSite);
+
+impl WatchSite {
+    /// What the attribute says.
+    pub const fn new(
+        name: &'static str,
+        function: &'static str,
+        place: Place,
+        latency_threshold: Option<f64>,
+        error_threshold: Option<f64>,
+    ) -> Self {
+        WatchSite { name, function, place, latency_threshold, error_threshold, endpoint: OnceLock::new() }
+    }
+
+    #[inline]
+    fn endpoint(&self) -> &'static Endpoint {
+        match self.endpoint.get() {
+            Some(endpoint) => endpoint,
+            None => self.first(),
+        }
+    }
+
+    #[cold]
+    fn first(&self) -> &'static Endpoint {
+        prepare();
+        self.endpoint.get_or_init(|| self.find())
+    }
+
+    fn find(&self) -> &'static Endpoint {
+        let mut given = Given::NOTHING;
+        match Limits::new(self.latency_threshold, self.error_threshold) {
+            Ok(limits) => given.limits = limits,
+            Err(error) => refuse(WatchError::Limit { name: self.name.to_owned(), place: self.place, error }),
+        }
+        endpoint_at(self.name, self.place, given)
+    }
+}
+
+impl Target for &'static WatchSite {
+    #[inline]
+    fn enter(self) {}
+
+    #[inline]
+    fn leave(self) {}
+
+    #[inline]
+    fn record(self, start: u64, outcome: Outcome, by: u64) {
+        self.endpoint().record(start, outcome, by);
+    }
+}
+
+impl Target for &'static Endpoint {
+    #[inline]
+    fn enter(self) {}
+
+    #[inline]
+    fn leave(self) {}
+
+    #[inline]
+    fn record(self, start: u64, outcome: Outcome, _: u64) {
+        let end = clock::ticks();
+        let observed = match outcome {
+            Outcome::Success => Observed::Success,
+            Outcome::Refused => Observed::Refused,
+            Outcome::Failure => Observed::Exception,
+            Outcome::Panic => Observed::Panic,
+            Outcome::Cancelled => Observed::Cancelled,
+        };
+        observe(self, end, clock::seconds_between(start, end), observed);
+    }
+}
+
+/// A function with the attribute `#[detect_anomalies]`, and what it says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WatchedPlace {
+    /// The name that its calls are judged under.
+    pub name: &'static str,
+    /// The function's own name.
+    pub function: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// The latency threshold in seconds, if it is given.
+    pub latency_threshold: Option<f64>,
+    /// The error threshold, if it is given.
+    pub error_threshold: Option<f64>,
+}
+
+/// The functions of this program that have the attribute, by name; known before `main`.
+pub fn watched() -> Vec<WatchedPlace> {
+    let place = |site: &'static WatchSite| WatchedPlace {
+        name: site.name,
+        function: site.function,
+        place: site.place,
+        latency_threshold: site.latency_threshold,
+        error_threshold: site.error_threshold,
+    };
+    sites().into_iter().map(place).collect()
+}
+
+/// Looks whether what the code says of names and limits can be; the first call of each place does it too.
+///
+/// ```
+/// monitor_runtime::anomaly::check().expect("one name, one set of limits");
+/// ```
+///
+/// # Errors
+/// Everything that was found so far: two places that give one name different limits, limits out of their range, names
+/// that cannot be. Each is also logged and counted, in `monitor_instrumentation_errors_total`, when it is found.
+pub fn check() -> Result<(), WatchErrors> {
+    prepare();
+    let wrong = NAMES.wrong();
+    if wrong.is_empty() { Ok(()) } else { Err(WatchErrors(wrong)) }
+}
+
+/// How each endpoint is now, by name.
+pub fn endpoints() -> Vec<State> {
+    NAMES.all().into_iter().map(Endpoint::state).collect()
+}
+
+/// What was found of late, the latest first; at most 256.
+pub fn recent() -> Vec<Anomaly> {
+    NEWS.recent()
+}
+
+/// The events from now on. `capacity` of them wait to be taken, at most 65,536; what comes when they are that many is
+/// lost to this subscription, which [knows](Subscription::lost) how many, and counted in
+/// `monitor_anomaly_events_lost_total`. Nothing ever waits for it.
+pub fn subscribe(capacity: usize) -> Subscription {
+    NEWS.subscribe(capacity)
+}
+
+/// Calls `told` with each event, on a thread of its own, which also sees to it that time passes for endpoints without
+/// calls. As many as `capacity` wait; see [`subscribe`]. A panic of `told` is caught, and it is called again.
+///
+/// # Errors
+/// When there can be no thread.
+pub fn on_event(capacity: usize, mut told: impl FnMut(Event) + Send + 'static) -> io::Result<CallbackGuard> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let subscription = subscribe(capacity);
+    let over = Arc::<AtomicBool>::default();
+    let guard = CallbackGuard { over: Arc::clone(&over) };
+    thread::Builder::new().name("monitor-anomaly".to_owned()).spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            match subscription.next_within(PATIENCE) {
+                // The panic was reported where it happened.
+                Some(event) => drop(catch_unwind(AssertUnwindSafe(|| told(event)))),
+                None => tick(),
+            }
+        }
+    })?;
+    Ok(guard)
+}
+
+/// Ends the calls of [`on_event`] when it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it ends the calls"]
+pub struct CallbackGuard {
+    over: Arc<AtomicBool>,
+}
+
+impl CallbackGuard {
+    /// Calls as long as the process lives.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for CallbackGuard {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says in code what is normal for an endpoint: a route's pattern as its label reads, or a name that is watched.
+///
+/// ```
+/// use monitor_runtime::anomaly::{self, Reason};
+///
+/// anomaly::limits("/reports/{id}").latency_threshold(2.0).error_threshold(0.05).mute(Reason::TrafficDrop).give()?;
+/// # Ok::<(), anomaly::WatchError>(())
+/// ```
+#[track_caller]
+pub fn limits(endpoint: &str) -> LimitsOf {
+    LimitsOf { name: endpoint.to_owned(), place: Place::of(Location::caller()), said: Said::default() }
+}
+
+/// What [`limits`] is about to say; [`give`](Self::give) says it.
+#[derive(Debug)]
+#[must_use = "call `give`"]
+pub struct LimitsOf {
+    name: String,
+    place: Place,
+    said: Said,
+}
+
+/// Limits as they were written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    latency_threshold: Option<f64>,
+    error_threshold: Option<f64>,
+    muted: Muted,
+}
+
+impl Said {
+    fn accept(self) -> Result<Given, LimitError> {
+        Ok(Given { limits: Limits::new(self.latency_threshold, self.error_threshold)?, muted: self.muted })
+    }
+}
+
+impl LimitsOf {
+    /// The latency, in seconds, over which a call is abnormal: more than 0, at most a day.
+    pub fn latency_threshold(mut self, seconds: f64) -> Self {
+        self.said.latency_threshold = Some(seconds);
+        self
+    }
+
+    /// The share of calls that may fail: more than 0, at most 1.
+    pub fn error_threshold(mut self, share: f64) -> Self {
+        self.said.error_threshold = Some(share);
+        self
+    }
+
+    /// Neither counts nor tells what has this reason.
+    pub fn mute(mut self, reason: Reason) -> Self {
+        self.said.muted = self.said.muted.with(reason);
+        self
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// A name or a limit that cannot be; other limits that another place gave this name. Nothing changes then, and
+    /// [`check`] finds it too.
+    pub fn give(self) -> Result<(), WatchError> {
+        let LimitsOf { name, place, said } = self;
+        let error = match (wrong_with_any(&name), said.accept()) {
+            (Some(rule), _) => WatchError::Name { name, place, rule },
+            (None, Err(error)) => WatchError::Limit { name, place, error },
+            (None, Ok(given)) => {
+                prepare();
+                match endpoint(&name).give_by_code(given, place) {
+                    Ok(()) => return Ok(()),
+                    Err((there, first)) => WatchError::Conflict {
+                        name,
+                        first: (first, there.to_string()),
+                        second: (place, given.to_string()),
+                    },
+                }
+            }
+        };
+        refuse(error.clone());
+        Err(error)
+    }
+}
+
+/// [`wrong_with`], but that endpoints may have names of ours, such as `_unmatched`.
+pub(crate) fn wrong_with_any(name: &str) -> Option<&'static str> {
+    wrong_with(name.strip_prefix('_').unwrap_or(name))
+}
+
+/// Watches a block of code under a name: its calls are judged by the name's detector, and what is abnormal is counted in
+/// `anomaly_detection_triggered_total`, logged and told. The attribute of the same name does it to a function.
+///
+/// ```
+/// use monitor_runtime::detect_anomalies;
+///
+/// fn charge() -> Result<u32, std::io::Error> {
+///     detect_anomalies("credit_charging").latency_threshold(0.5).error_threshold(0.01).run(|| {
+///         // the work
+///         Ok(3)
+///     })
+/// }
+/// # assert_eq!(charge().unwrap(), 3);
+///
+/// async fn charge_later() -> Result<u32, std::io::Error> {
+///     detect_anomalies("credit_charging").latency_threshold(0.5).error_threshold(0.01).watch(async { Ok(3) }).await
+/// }
+/// ```
+///
+/// All places with one name share its detector. A place that gives no limits takes those of the others; two that give
+/// different ones are an error at the second, which [`anomaly::check`](crate::anomaly::check) names.
+///
+/// The name is looked up each time, in some tens of nanoseconds; [`Watch::ready`] does it once.
+#[track_caller]
+pub fn detect_anomalies(name: &str) -> Watch<'_> {
+    Watch { name, place: Place::of(Location::caller()), said: Said::default() }
+}
+
+/// What [`detect_anomalies`] is about to watch.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is watched before `run`, `watch` or `start`"]
+pub struct Watch<'a> {
+    name: &'a str,
+    place: Place,
+    said: Said,
+}
+
+impl Watch<'_> {
+    /// The latency, in seconds, over which a call is abnormal: more than 0, at most a day. Learned where it is not given.
+    pub fn latency_threshold(mut self, seconds: f64) -> Self {
+        self.said.latency_threshold = Some(seconds);
+        self
+    }
+
+    /// The share of calls that may fail: more than 0, at most 1. Learned where it is not given.
+    pub fn error_threshold(mut self, share: f64) -> Self {
+        self.said.error_threshold = Some(share);
+        self
+    }
+
+    /// The name, looked up: to be kept where many calls are made.
+    pub fn ready(self) -> Watched {
+        let given = self.said.accept().unwrap_or_else(|error| {
+            refuse(WatchError::Limit { name: self.name.to_owned(), place: self.place, error });
+            Given::NOTHING
+        });
+        prepare();
+        Watched { endpoint: endpoint_at(self.name, self.place, given) }
+    }
+
+    /// Runs `block` and judges it: how long it took, and [how it ended](Judged).
+    pub fn run<T: Judged<M>, M>(self, block: impl FnOnce() -> T) -> T {
+        self.ready().run(block)
+    }
+
+    /// Judges a future, from its first poll to its end. Dropped before, it is cancelled; never polled, it is nothing.
+    pub fn watch<T: Judged<M>, M>(self, future: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.ready().watch(future)
+    }
+
+    /// Begins a call that ends when the answer is told its outcome, or is dropped.
+    pub fn start(self) -> WatchedCall {
+        self.ready().start()
+    }
+}
+
+/// A name that is watched, looked up.
+#[derive(Clone, Copy)]
+pub struct Watched {
+    endpoint: &'static Endpoint,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("name", &self.endpoint.name()).finish()
+    }
+}
+
+impl Watched {
+    /// [`Watch::run`].
+    pub fn run<T: Judged<M>, M>(self, block: impl FnOnce() -> T) -> T {
+        let call = self.start();
+        let value = block();
+        call.finish(value.outcome());
+        value
+    }
+
+    /// [`Watch::watch`].
+    pub async fn watch<T: Judged<M>, M>(self, future: impl Future<Output = T>) -> T {
+        // Made first, so dropped last: what the future does while it is dropped is the call's.
+        let call = self.start();
+        let future = future;
+        let value = future.await;
+        call.finish(value.outcome());
+        value
+    }
+
+    /// [`Watch::start`].
+    pub fn start(self) -> WatchedCall {
+        WatchedCall { call: Call::start(self.endpoint, 1) }
+    }
+}
+
+/// A call that is watched. Dropped before it was told its outcome, it panicked if its thread is panicking, and else it
+/// was cancelled: traffic, whose latency says something only if it was too long already.
+#[must_use = "dropped, it is a call that was cancelled"]
+pub struct WatchedCall {
+    call: Call<&'static Endpoint>,
+}
+
+impl fmt::Debug for WatchedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedCall").finish_non_exhaustive()
+    }
+}
+
+impl WatchedCall {
+    /// The call has ended.
+    pub fn finish(self, outcome: Outcome) {
+        self.call.finish(outcome);
+    }
+}
+
+/// A value that says how the block that gave it ended: a `Result` by its variant, and with feature `actix` an
+/// `actix_web::Error` by its response; a [`ToOutcome`] by itself; numbers, texts, `()`, `Option`, `Vec` and tuples are
+/// successes. `M` tells these apart and is never written.
+///
+/// For an error that is sometimes the caller's fault, begin with [`Watch::start`] and tell the outcome.
+#[diagnostic::on_unimplemented(
+    message = "it is not known of `{Self}` whether it is a success or a failure",
+    label = "gives `{Self}`",
+    note = "give a `Result`, implement `ToOutcome` for the type, or use `start()` and tell the outcome"
+)]
+pub trait Judged<M> {
+    /// How the block ended.
+    fn outcome(&self) -> Outcome;
+}
+
+/// Marks a [`Judged`] that says it itself.
+#[derive(Debug)]
+pub enum ByItself {}
+
+/// Marks a [`Judged`] that is a success whatever it is.
+#[derive(Debug)]
+pub enum ByReturning {}
+
+/// Marks a [`Judged`] that is a `Result`.
+#[derive(Debug)]
+pub enum ByVariant {}
+
+impl<T: ToOutcome> Judged<ByItself> for T {
+    fn outcome(&self) -> Outcome {
+        ToOutcome::outcome(self)
+    }
+}
+
+impl<T, E: 'static> Judged<ByVariant> for Result<T, E> {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Ok(_) => Outcome::Success,
+            Err(error) => crate::outcome::of_known_error(error).unwrap_or(Outcome::Failure),
+        }
+    }
+}
+
+// Not by `ToOutcome`: as an error a text is a failure.
+macro_rules! successes {
+    ($([$($generics:ident),*] $value:ty;)*) => {$(
+        impl<$($generics),*> Judged<ByReturning> for $value {
+            #[inline]
+            fn outcome(&self) -> Outcome {
+                Outcome::Success
+            }
+        }
+    )*};
+}
+successes! {
+    [] (); [] bool; [] char; [] String; [] &str;
+    [] u8; [] u16; [] u32; [] u64; [] u128; [] usize; [] i8; [] i16; [] i32; [] i64; [] i128; [] isize; [] f32; [] f64;
+    [T] Option<T>; [T] Vec<T>; [A, B] (A, B); [A, B, C] (A, B, C);
+}
