@@ -51,6 +51,8 @@
 //!   (`credit_settles_lost_total`) and told as an error: never silently free.
 
 mod answer;
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 mod desk;
 mod error;
 mod families;
@@ -59,6 +61,8 @@ mod ledger;
 mod memory;
 mod moves;
 mod name;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use crate::clock::StoreClock;
 pub use answer::{Answer, Reply};
@@ -71,5 +75,10 @@ pub use ledger::{
 };
 pub use memory::Memory;
 pub use name::{AccountId, HoldId, Key, Operation};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 // What a paid call needs of its program; calls are not the ledger's affair, but this is where a user looks for them.
 pub use crate::paid::{AsCredits, Cost, IdempotencyKey, PaidOperation, Payer, Refusal, charge, operations};
+
+#[cfg(test)]
+mod tests;
