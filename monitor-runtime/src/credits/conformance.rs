@@ -24,7 +24,7 @@ pub trait World: Sync {
 /// # Panics
 /// At the first promise that is not kept.
 pub fn check(world: &dyn World) {
-    let checks: &[(&str, fn(&Case<'_>))] = &[
+    let checks: [(&str, Check); 17] = [
         ("grants", grants),
         ("a month is granted once", months),
         ("hold and capture", hold_and_capture),
@@ -52,6 +52,8 @@ pub fn check(world: &dyn World) {
         assert!(verified.accounts > 0 && verified.entries > 0, "{name} left something: {verified:?}");
     }
 }
+
+type Check = fn(&Case<'_>);
 
 struct Case<'a> {
     world: &'a dyn World,

@@ -61,6 +61,8 @@ mod ledger;
 mod memory;
 mod moves;
 mod name;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -75,6 +77,8 @@ pub use ledger::{
 };
 pub use memory::Memory;
 pub use name::{AccountId, HoldId, Key, Operation};
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 // What a paid call needs of its program; calls are not the ledger's affair, but this is where a user looks for them.

@@ -89,3 +89,49 @@ mod file {
         check(&InFile::new());
     }
 }
+
+#[cfg(feature = "postgres")]
+pub(super) use server::InServer;
+
+#[cfg(feature = "postgres")]
+mod server {
+    use super::super::super::Postgres;
+    use super::*;
+
+    pub(in super::super) struct InServer {
+        pub(in super::super) ledger: Postgres,
+        pub(in super::super) url: String,
+        server: &'static servers::Postgres,
+    }
+
+    impl InServer {
+        pub(in super::super) fn new() -> InServer {
+            let server = servers::Postgres::shared();
+            let url = server.database();
+            InServer { ledger: Postgres::open(&url).expect("a ledger"), url, server }
+        }
+
+        pub(in super::super) fn sql(&self, sql: &str) -> String {
+            self.server.sql(&self.url, sql)
+        }
+    }
+
+    impl World for InServer {
+        fn ledger(&self) -> &dyn Ledger {
+            &self.ledger
+        }
+
+        /// The server's clock is not ours: what is to come comes nearer instead.
+        fn advance(&self, duration: Duration) {
+            let microseconds = duration.as_micros();
+            let sql = "UPDATE monitor_credits.hold SET expires_at = expires_at - interval '1 microsecond' * ";
+            self.sql(&format!("{sql}{microseconds}"));
+        }
+    }
+
+    #[test]
+    #[ignore = "needs PostgreSQL: tests/run runs it"]
+    fn postgres_conforms() {
+        check(&InServer::new());
+    }
+}

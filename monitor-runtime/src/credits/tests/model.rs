@@ -320,3 +320,10 @@ fn memory_is_as_the_model() {
 fn sqlite_is_as_the_model() {
     agrees(&engines::InFile::new(), 30);
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "needs PostgreSQL: tests/run runs it"]
+fn postgres_is_as_the_model() {
+    agrees(&engines::InServer::new(), 30);
+}

@@ -1,0 +1,110 @@
+//! The tables of a PostgreSQL ledger, by version; a newer version is refused before anything is touched.
+
+use tokio_postgres::Client;
+
+use super::super::error::CreditsError;
+use super::Trouble;
+
+/// Two processes that start together wait for each other: "mcrl".
+const LOCK: i64 = 0x6d63_726c;
+
+/// Each brings the tables from one version to the next; `$schema` stands for the schema.
+const MIGRATIONS: &[&str] = &["
+    -- Room in each page, so that a change of a balance stays in it and leaves the indexes alone.
+    CREATE TABLE $schema.account (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name text COLLATE \"C\" NOT NULL UNIQUE,
+        available bigint NOT NULL CHECK (available >= 0),
+        held bigint NOT NULL CHECK (held >= 0)
+    ) WITH (fillfactor = 50);
+
+    -- state: 0 open, 1 captured, 2 voided, 3 expired, 4 captured late
+    CREATE TABLE $schema.hold (
+        id uuid PRIMARY KEY,
+        account bigint NOT NULL REFERENCES $schema.account,
+        operation text NOT NULL,
+        amount bigint NOT NULL CHECK (amount > 0),
+        key text,
+        state smallint NOT NULL CHECK (state BETWEEN 0 AND 4),
+        captured bigint CHECK (captured BETWEEN 1 AND amount),
+        expires_at timestamptz NOT NULL,
+        CHECK ((captured IS NOT NULL) = (state IN (1, 4)))
+    ) WITH (fillfactor = 80);
+    CREATE INDEX hold_open ON $schema.hold (expires_at) WHERE state = 0;
+
+    CREATE TABLE $schema.hold_key (
+        account bigint NOT NULL REFERENCES $schema.account,
+        operation text COLLATE \"C\" NOT NULL,
+        key text COLLATE \"C\" NOT NULL,
+        hold uuid NOT NULL REFERENCES $schema.hold,
+        PRIMARY KEY (account, operation, key)
+    );
+
+    -- kind: 0 grant, 1 hold, 2 capture, 3 void, 4 expire, 5 late capture
+    CREATE TABLE $schema.journal (
+        number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        at timestamptz NOT NULL DEFAULT statement_timestamp(),
+        account bigint NOT NULL REFERENCES $schema.account,
+        kind smallint NOT NULL CHECK (kind BETWEEN 0 AND 5),
+        hold uuid,
+        key text COLLATE \"C\",
+        available bigint NOT NULL,
+        held bigint NOT NULL,
+        available_after bigint NOT NULL CHECK (available_after >= 0),
+        CHECK ((kind = 0) = (hold IS NULL)),
+        CHECK ((kind = 0) = (key IS NOT NULL))
+    );
+    CREATE INDEX journal_account ON $schema.journal (account, number);
+    CREATE UNIQUE INDEX journal_grant ON $schema.journal (account, key) WHERE kind = 0;
+    CREATE UNIQUE INDEX journal_settled ON $schema.journal (hold) WHERE kind IN (2, 3, 4);
+    CREATE UNIQUE INDEX journal_late ON $schema.journal (hold) WHERE kind = 5;
+    CREATE FUNCTION $schema.journal_stays() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'the journal is only added to'; END $$;
+    CREATE TRIGGER journal_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON $schema.journal
+        FOR EACH STATEMENT EXECUTE FUNCTION $schema.journal_stays();
+"];
+
+/// Brings the tables to the newest version, whole or not at all; one process does, the others wait.
+pub(super) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Trouble> {
+    let known = MIGRATIONS.len() as i64;
+    // Whoever may use the tables need not be allowed to make any.
+    if version(client, schema).await? == Some(known) {
+        return Ok(());
+    }
+    let step = client.transaction().await?;
+    step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    let version = version(step.client(), schema).await?.unwrap_or(0);
+    if version > known {
+        return Err(CreditsError::NewerSchema { found: version, known }.into());
+    }
+    if version == 0 {
+        let begin = format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema};
+             CREATE TABLE {schema}.version (version bigint NOT NULL);
+             INSERT INTO {schema}.version VALUES (0)"
+        );
+        step.batch_execute(&begin).await?;
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        step.batch_execute(&migration.replace("$schema", schema)).await?;
+    }
+    step.execute(&format!("UPDATE {schema}.version SET version = $1"), &[&known]).await?;
+    step.commit().await?;
+    Ok(())
+}
+
+async fn version(client: &Client, schema: &str) -> Result<Option<i64>, Trouble> {
+    let table = format!("{schema}.version");
+    let there: bool = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.get(0);
+    if !there {
+        return Ok(None);
+    }
+    let row = client.query_opt(&format!("SELECT version FROM {schema}.version"), &[]).await?;
+    match row.map(|row| row.try_get(0)).transpose() {
+        Ok(Some(version)) => Ok(Some(version)),
+        _ => {
+            let why = format!("the schema {schema} is another program's: give the ledger a schema of its own");
+            Err(CreditsError::InvalidStore { why }.into())
+        }
+    }
+}
