@@ -13,6 +13,10 @@ crate::metrics! {
 /// What can go wrong while watching; none of it reaches the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
 pub(crate) enum Trouble {
+    /// The windows of active users that were saved could not be taken over.
+    ActivityNotRestored,
+    /// The windows of active users could not be saved.
+    ActivityNotSaved,
     /// A family could not be written, and was left out of the page.
     FamilyLeftOut,
     /// A family could not be registered, and is on no page.

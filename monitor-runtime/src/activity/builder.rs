@@ -1,8 +1,9 @@
 //! How an [`Activity`] is made: its settings, and which of them are refused.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use prometheus::Registry;
@@ -11,8 +12,9 @@ use super::events::Events;
 use super::families::{self, Families};
 use super::hash::Key;
 use super::sessions::Sessions;
+use super::state::{self, StateFile};
 use super::windows::Windows;
-use super::{Activity, Clock, Inner};
+use super::{Activity, Clock, Inner, ORIGIN};
 use crate::metrics::RegisterError;
 
 /// Settings of an [`Activity`].
@@ -38,6 +40,7 @@ pub struct Builder {
     exact_up_to: usize,
     session_lifetime: Duration,
     key: Option<Key>,
+    file: Option<PathBuf>,
     clock: Clock,
 }
 
@@ -59,6 +62,7 @@ impl Default for Builder {
             exact_up_to: 100_000,
             session_lifetime: Duration::from_secs(DAY),
             key: None,
+            file: None,
             clock: Clock::Process,
         }
     }
@@ -93,6 +97,16 @@ impl Builder {
     /// The key that ids are hashed with: one made by chance unless set.
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Where the windows and the open sessions are kept across a restart: read when it is built, written every minute and
+    /// by [`Activity::save`]. It needs a [`key`](Self::key).
+    ///
+    /// One that is damaged, or was made under another key, is reported (an event of `tracing`, and
+    /// `monitor_instrumentation_errors_total{kind="activity_not_restored"}`) and otherwise ignored.
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(path.into());
         self
     }
 
@@ -132,22 +146,27 @@ impl Builder {
         if !(1..=MOST_EXACT).contains(&self.exact_up_to) {
             return Err(BuildError::ExactUpTo(self.exact_up_to));
         }
-        // Seconds 0 and 1 mean never; and what was seen before this process began has to have a second, too.
-        let origin = widest + 2;
+        if self.file.is_some() && self.key.is_none() {
+            return Err(BuildError::KeyMissing);
+        }
         let inner = Arc::new(Inner {
             key: self.key.unwrap_or_else(Key::random),
             clock: self.clock,
-            origin,
-            latest: AtomicU32::new(origin),
-            known_since: AtomicU32::new(origin),
+            latest: AtomicU32::new(ORIGIN),
+            known_since: AtomicU32::new(ORIGIN),
             timeframes: self.timeframes,
             users: Windows::new(self.exact_up_to, PRECISION, widest),
             events: Events::new(widest),
             sessions: Sessions::new(SESSIONS, u32::try_from(self.session_lifetime.as_secs()).unwrap_or(u32::MAX)),
+            file: self.file.map(StateFile::new),
             families: Families::new(registry).map_err(BuildError::Family)?,
         });
-        inner.known_since.store(inner.now(), std::sync::atomic::Ordering::Relaxed);
+        inner.known_since.store(inner.now(), Relaxed);
+        state::restore(&inner);
         families::register(registry, &inner)?;
+        if inner.file.is_some() {
+            state::keep_saving(Arc::downgrade(&inner)).map_err(|error| BuildError::Thread(error.to_string()))?;
+        }
         Ok(Activity { inner })
     }
 }
@@ -175,6 +194,10 @@ pub enum BuildError {
     Timeframes(usize),
     /// The limit of the exact table is not from 1 to 100 million users.
     ExactUpTo(usize),
+    /// What is saved or shared is of use under a key of the application only, and none is set.
+    KeyMissing,
+    /// The thread that saves cannot be started.
+    Thread(String),
     /// The registry holds another family of a name.
     Family(RegisterError),
     /// The registry holds a collector of another library, or another [`Activity`], with a name.
@@ -191,6 +214,8 @@ impl fmt::Display for BuildError {
             BuildError::ExactUpTo(users) => {
                 write!(f, "users are counted exactly up to a number from 1 to {MOST_EXACT}, not {users}")
             }
+            BuildError::KeyMissing => f.write_str("windows that are saved or shared need a key; set one with `key`"),
+            BuildError::Thread(reason) => write!(f, "the thread that saves the windows cannot be started: {reason}"),
             BuildError::Family(error) => error.fmt(f),
             BuildError::Taken(reason) => write!(f, "the registry does not take the families of active users: {reason}"),
         }

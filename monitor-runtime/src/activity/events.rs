@@ -106,6 +106,16 @@ impl Events {
         windows.expect("there is a slot for what overflows")
     }
 
+    /// The users of an event that another process named.
+    pub(super) fn of_another(&self, event: &str) -> &Windows {
+        match self.iter().find(|(known, _)| *known == event) {
+            Some((_, users)) => users,
+            // As many names as there are slots are kept for ever, at most.
+            None if self.slots[MOST - 1].get().is_none() => self.of(String::leak(event.to_owned())),
+            None => self.of(OVERFLOW),
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Windows)> {
         self.slots.iter().map_while(|slot| slot.get().map(|(event, users)| (*event, users)))
     }

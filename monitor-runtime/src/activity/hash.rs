@@ -27,9 +27,13 @@ impl Key {
     }
 
     /// What says whether two hashes have the same key, and nothing else of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "TODO-state"))]
     pub(super) fn check(&self) -> u64 {
         sip::<2, 4>(self.0, b"monitor-runtime activity key")
+    }
+
+    /// A checksum that only who has the key can make.
+    pub(super) fn seal(&self, bytes: &[u8]) -> u64 {
+        sip::<2, 4>(self.0, bytes)
     }
 
     /// The tag of an id, of whatever length and bytes.

@@ -76,6 +76,7 @@ mod families;
 mod hash;
 mod sessions;
 mod sketch;
+mod state;
 mod sync;
 mod table;
 mod windows;
@@ -86,12 +87,14 @@ pub use families::{
     USER_EVENTS, USER_SESSION_SECONDS, USER_SESSIONS, USER_SESSIONS_ENDED, USER_SIGN_IN_FAILURES, USER_SIGN_OUTS,
 };
 pub use hash::Key;
+pub use state::StateError;
 pub use windows::Structure;
 
 use crate::clock;
 use events::Events;
 use families::{CLOSED, EXPIRED, Families};
 use sessions::{Closed, Session, Sessions};
+use state::StateFile;
 use windows::Windows;
 
 /// A user has signed in, by `method`; see [`Activity::signed_in`].
@@ -159,8 +162,6 @@ pub struct Activity {
 struct Inner {
     key: Key,
     clock: Clock,
-    /// The second of the clock's zero.
-    origin: u32,
     /// The latest second that the clock said: it does not go back.
     latest: AtomicU32,
     /// The second from which on users are known.
@@ -169,8 +170,13 @@ struct Inner {
     users: Windows,
     events: Events,
     sessions: Sessions,
+    file: Option<StateFile>,
     families: Families,
 }
+
+/// The second of the clock's zero. Seconds 0 and 1 mean never; and what was seen before this process began has to have
+/// a second, too, as far back as a window can reach.
+const ORIGIN: u32 = 32 * 86_400;
 
 /// Time since some moment.
 enum Clock {
@@ -297,6 +303,31 @@ impl Activity {
         self.snapshot().users.get(at).copied()
     }
 
+    /// What is known of users, for another process to [`merge`](Self::merge): their hashes and when they were seen, or
+    /// the sketch. Nothing in it tells who they are.
+    #[must_use]
+    pub fn sketch(&self) -> Vec<u8> {
+        state::encode(&self.inner, clock::unix_seconds() as u64, state::Sessions::LeftOut)
+    }
+
+    /// Takes over what another process knows: of each user, or of each cell of the sketch, the latest. Doing so twice
+    /// changes nothing. How long ago that was is told by the machines' clocks.
+    ///
+    /// # Errors
+    /// When `sketch` is no such thing, or was made under another key.
+    pub fn merge(&self, sketch: &[u8]) -> Result<(), StateError> {
+        state::merge(&self.inner, sketch, clock::unix_seconds() as u64, state::Sessions::LeftOut)
+    }
+
+    /// Saves what is known to the [state file](Builder::state_file), as happens every minute anyway: for the end of a
+    /// program. It blocks while the disk writes.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be written.
+    pub fn save(&self) -> Result<(), StateError> {
+        state::save(&self.inner)
+    }
+
     /// The bytes that the windows and sketches hold now.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -327,12 +358,17 @@ impl Inner {
             Clock::Process => clock::uptime() as u32,
             Clock::Given(clock) => u32::try_from(clock().as_secs()).unwrap_or(u32::MAX),
         };
-        let now = self.origin.saturating_add(seconds).min(table::LAST_SECOND);
+        let now = ORIGIN.saturating_add(seconds).min(table::LAST_SECOND);
         let latest = self.latest.load(Relaxed);
         if now > latest {
             self.latest.fetch_max(now, Relaxed);
         }
         now.max(latest)
+    }
+
+    /// Seconds back to where the widest window begins.
+    fn widest(&self) -> u32 {
+        self.timeframes.last().map_or(0, |widest| widest.as_secs() as u32)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -343,14 +379,14 @@ impl Inner {
         });
         // The second that a window ends with is not over, so a window of 60 s is the one now and 60 before it.
         let since: Vec<u32> = self.timeframes.iter().map(|timeframe| now - timeframe.as_secs() as u32).collect();
-        let widest = self.timeframes.last().copied().unwrap_or_default();
         Snapshot {
             users: self.users.counts(&since, now),
             events: self.events.iter().map(|(event, users)| (event, users.counts(&since, now))).collect(),
             scope: Scope::Process,
             structure: self.users.structure(),
             relative_error: self.users.relative_error(),
-            history: Duration::from_secs(u64::from(now - self.known_since.load(Relaxed))).min(widest),
+            history: Duration::from_secs(u64::from(now - self.known_since.load(Relaxed)))
+                .min(Duration::from_secs(u64::from(self.widest()))),
             sessions_open: self.sessions.open_now(),
         }
     }

@@ -102,7 +102,6 @@ impl Sessions {
         known as u64 + self.unknown.load(Relaxed)
     }
 
-    #[expect(dead_code, reason = "TODO-state")]
     pub(super) fn for_each(&self, visit: &mut dyn FnMut(Tag, Session)) {
         for part in &self.parts {
             lock(part).iter().for_each(|(tag, session)| visit(*tag, *session));

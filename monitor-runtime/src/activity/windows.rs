@@ -52,20 +52,31 @@ impl Windows {
     /// Sees a user. Seconds begin at `widest + 2`.
     #[inline]
     pub(super) fn record(&self, tag: Tag, second: u32) {
+        self.record_at(tag, second, self.horizon(second), second);
+    }
+
+    #[inline]
+    fn record_at(&self, tag: Tag, second: u32, horizon: u32, now: u32) {
         if self.leaving.load(Acquire) {
             self.sketch().record(tag, second);
             return;
         }
-        match self.table.record(tag, second, self.horizon(second)) {
+        match self.table.record(tag, second, horizon) {
             Recorded::Before => return,
             Recorded::Known => {}
-            Recorded::New => self.grown(second),
-            Recorded::Full => self.leave(second),
+            Recorded::New => self.grown(now),
+            Recorded::Full => self.leave(now),
         }
         write_before_read();
         if self.leaving.load(SeqCst) {
             self.sketch().record(tag, second);
         }
+    }
+
+    /// Takes over from another that a user was seen at `second`, which may be past; it is within the widest window.
+    pub(super) fn record_past(&self, tag: Tag, second: u32, now: u32) {
+        // What is free is free for now, and not for then.
+        self.record_at(tag, second, self.horizon(now), now);
     }
 
     /// How many users were seen at or after each of the seconds `since`, which fall, the last at most `widest` before
@@ -89,26 +100,24 @@ impl Windows {
         }
     }
 
+    pub(super) fn precision(&self) -> u32 {
+        self.precision
+    }
+
     /// The bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(self) + self.table.bytes() + self.sketch.get().map_or(0, Sketch::bytes)
     }
 
-    /// What of the sketch could still be in a window: the users of the table as the sketch sees them, or its own cells.
-    #[expect(dead_code, reason = "TODO-state")]
+    /// What of the sketch could still be in a window; nothing while it is not in use.
     pub(super) fn for_each_cell(&self, now: u32, visit: &mut dyn FnMut(usize, usize, u32)) {
-        if self.structure() == Structure::Exact {
-            let sketch = Sketch::new(self.precision);
-            self.table.for_each(self.horizon(now), &mut |tag, second| sketch.record(tag, second));
-            sketch.for_each_cell(self.horizon(now), visit);
-        } else {
+        if self.structure() == Structure::Sketch {
             self.finish_leaving(now);
             self.sketch().for_each_cell(self.horizon(now), visit);
         }
     }
 
-    /// Every user and when it was seen, if they are known.
-    #[expect(dead_code, reason = "TODO-state")]
+    /// Every user and when it was seen; nothing once the sketch is in use.
     pub(super) fn for_each_user(&self, now: u32, visit: &mut dyn FnMut(Tag, u32)) {
         if self.structure() == Structure::Exact {
             self.table.for_each(self.horizon(now), visit);
@@ -116,7 +125,6 @@ impl Windows {
     }
 
     /// Takes over a cell of another's sketch, which makes this one a sketch too; false if there is no such cell.
-    #[expect(dead_code, reason = "TODO-state")]
     pub(super) fn merge_cell(&self, register: usize, rank: usize, second: u32, now: u32) -> bool {
         self.leave(now);
         self.sketch().merge_cell(register, rank, second)
