@@ -45,6 +45,33 @@ async fn a_response_is_recorded_by_its_route_method_and_status() {
 }
 
 #[actix_web::test]
+async fn routes_of_one_name_or_of_none_are_told_apart() {
+    let hello = || web::get().to(|| async { "hello" });
+    let app = init_service(
+        App::new()
+            .wrap(Monitor::default())
+            .service(web::resource("/names/a/{id}").name("same").route(hello()))
+            .service(web::resource("/names/b/{id}").name("same").route(hello()))
+            .service(web::scope("/names/in").service(web::resource("/{id}").name("same").route(hello())))
+            .service(web::resource("/names/none").route(hello())),
+    )
+    .await;
+    let endpoints = ["a/{id}", "b/{id}", "in/{id}", "none"].map(|end| format!("/names/{end}"));
+    for round in 1..=3 {
+        for endpoint in &endpoints {
+            let path = endpoint.replace("{id}", &round.to_string());
+            call_service(&app, TestRequest::get().uri(&path).to_request()).await;
+            assert_eq!(requests(endpoint, "GET", "200"), f64::from(round), "{endpoint}");
+        }
+        // What a route's guards refuse has its endpoint, and what matches none has not.
+        call_service(&app, TestRequest::post().uri("/names/a/1").to_request()).await;
+        assert_eq!(requests("/names/a/{id}", "POST", "405"), f64::from(round));
+        call_service(&app, TestRequest::patch().uri("/names/nowhere").to_request()).await;
+        assert_eq!(requests("_unmatched", "PATCH", "404"), f64::from(round));
+    }
+}
+
+#[actix_web::test]
 async fn what_matches_no_route_shares_one_endpoint() {
     let app = init_service(App::new().wrap(Monitor::builder().only("/nowhere/").build().expect("valid"))).await;
     for n in 0..50 {

@@ -14,6 +14,6 @@ pub use access::{BearerToken, InvalidToken};
 #[cfg(feature = "dashboard")]
 pub use dashboard::{ApiMetrics, Dashboard, api_metrics, dashboard};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};
-pub use monitor::{Monitor, MonitorBody, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
+pub use monitor::{Monitor, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use paid::{OnBehalf, OnBehalfFuture, OnBehalfService, PaidRoute, PaidRouteService};
 pub use scrape::{Scrape, scrape};

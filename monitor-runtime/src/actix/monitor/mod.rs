@@ -8,6 +8,5 @@ mod service;
 mod settings;
 mod watched;
 
-pub use body::MonitorBody;
 pub use service::{MonitorFuture, MonitorService};
 pub use settings::{Monitor, MonitorBuilder, SettingError};

@@ -6,22 +6,22 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 
-use super::body::{MonitorBody, left_of};
+use super::body::followed;
 use super::settings::Monitor;
 use super::watched::{Watched, Worker};
 
 impl<S, B> Transform<S, ServiceRequest> for Monitor
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
+    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<MonitorBody<B>>;
+    type Response = ServiceResponse<BoxBody>;
     type Error = Error;
     type Transform = MonitorService<S>;
     type InitError = ();
@@ -74,9 +74,9 @@ struct IsWatched;
 impl<S, B> Service<ServiceRequest> for MonitorService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
+    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<MonitorBody<B>>;
+    type Response = ServiceResponse<BoxBody>;
     type Error = Error;
     type Future = MonitorFuture<S::Future>;
 
@@ -113,31 +113,33 @@ impl<F> std::fmt::Debug for MonitorFuture<F> {
 impl<F, B> Future for MonitorFuture<F>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
-    B: MessageBody,
+    B: MessageBody + 'static,
 {
-    type Output = Result<ServiceResponse<MonitorBody<B>>, Error>;
+    type Output = Result<ServiceResponse<BoxBody>, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let inner = this.inner;
-        // The response is matched where it was put: each time that it moves it is copied.
-        match guarded(this.watched, || inner.poll(context)) {
-            Poll::Pending => Poll::Pending,
+        // The response is looked at where it was put and moved once: each time that it moves it is copied.
+        let polled = guarded(this.watched, || inner.poll(context));
+        let mut watched = None;
+        match &polled {
+            Poll::Pending => {}
             Poll::Ready(Ok(response)) => {
-                let watched = this.watched.take().and_then(|watched| {
-                    let to_head = response.request().method() == Method::HEAD;
-                    let body = left_of(response.response().body(), to_head, response.status());
-                    watched.respond(&response, body)
-                });
-                Poll::Ready(Ok(response.map_body(|_, body| MonitorBody::new(body, watched))))
+                watched = this.watched.take().and_then(|watched| watched.respond(response));
             }
             Poll::Ready(Err(error)) => {
                 if let Some(watched) = this.watched.take() {
                     watched.end(error.as_response_error().status_code());
                 }
-                Poll::Ready(Err(error))
             }
         }
+        polled.map_ok(|response| {
+            response.map_body(|head, body| match watched {
+                Some(watched) => followed(body.boxed(), watched, head.status),
+                None => body.boxed(),
+            })
+        })
     }
 }
 

@@ -133,7 +133,7 @@ impl MonitorBuilder {
 
     /// Says which statuses count as an error; 5xx unless said.
     pub fn error_when(mut self, is_error: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
-        self.settings.is_error = IsError(Box::new(is_error));
+        self.settings.is_error = IsError(Some(Box::new(is_error)));
         self
     }
 
@@ -256,7 +256,10 @@ impl Settings {
     }
 
     pub(super) fn is_error(&self, status: StatusCode) -> bool {
-        (self.is_error.0)(status)
+        match &self.is_error.0 {
+            None => status.is_server_error(),
+            Some(is_error) => is_error(status),
+        }
     }
 }
 
@@ -269,13 +272,9 @@ impl fmt::Debug for CurrentTraceId {
     }
 }
 
-struct IsError(Box<dyn Fn(StatusCode) -> bool + Send + Sync>);
-
-impl Default for IsError {
-    fn default() -> Self {
-        IsError(Box::new(|status| status.is_server_error()))
-    }
-}
+/// `None` is the default, 5xx.
+#[derive(Default)]
+struct IsError(Option<Box<dyn Fn(StatusCode) -> bool + Send + Sync>>);
 
 impl fmt::Debug for IsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{ResourceMap, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header::HeaderName, uri::PathAndQuery};
+use actix_web::http::{Method, StatusCode, header::HeaderName};
 
-use super::found::Found;
+use super::found::{Found, Route};
 use super::settings::Settings;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
 use crate::clock;
@@ -28,13 +28,15 @@ pub(super) struct Worker {
 impl Worker {
     /// As many as actix-web itself keeps of its requests.
     const SPARE: usize = 128;
+    /// The room for longer paths is given back.
+    const LONGEST_PATH: usize = 1024;
 
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Worker {
-            settings,
             routes: OnceCell::new(),
             in_flight: API_REQUESTS_IN_FLIGHT.with(API_REQUESTS_IN_FLIGHT {}),
-            found: Found::default(),
+            found: Found::new(&settings),
+            settings,
             spare: RefCell::default(),
         }
     }
@@ -44,8 +46,8 @@ impl Worker {
         self.routes.get()?.match_pattern(path)
     }
 
-    fn record(&self, kept: &Kept, pattern: Option<&str>, status: StatusCode) {
-        let series = self.found.series(&self.settings, pattern, &kept.method, status);
+    fn record(&self, kept: &Kept, route: &Route, status: StatusCode) {
+        let series = route.series(&self.settings, &kept.method, status);
         series.requests.inc();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             match kept.trace_id.or_else(|| self.settings.current_trace_id()) {
@@ -54,7 +56,7 @@ impl Worker {
             }
         }
         if self.settings.is_error(status) {
-            let (endpoint, method) = (self.settings.endpoint(pattern), self.settings.method(&kept.method));
+            let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
             API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
         }
     }
@@ -62,7 +64,8 @@ impl Worker {
     /// The body is over, whether it was sent to its end or not.
     #[cold]
     fn record_body(&self, kept: &Kept) {
-        let (endpoint, method) = (self.settings.endpoint(kept.pattern.as_deref()), self.settings.method(&kept.method));
+        let Some(route) = &kept.route else { return };
+        let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
         if kept.left != Left::NOTHING {
             API_RESPONSE_BODIES_CUT.with(API_RESPONSE_BODIES_CUT { endpoint, method }).inc();
         }
@@ -75,9 +78,9 @@ impl Worker {
     /// There is no response, but a status.
     #[cold]
     fn record_without_response(&self, kept: &Kept, status: StatusCode) {
-        let pattern = kept.target.as_ref().and_then(|target| self.pattern_of(target.path()));
-        if !pattern.as_deref().is_some_and(|pattern| self.settings.skips(pattern)) {
-            self.record(kept, pattern.as_deref(), status);
+        let route = self.found.with_pattern(&self.settings, self.pattern_of(&kept.path).as_deref());
+        if !route.skipped {
+            self.record(kept, &route, status);
         }
     }
 }
@@ -94,21 +97,24 @@ pub(super) struct Watched {
 }
 
 /// What is known of a request.
+#[derive(Default)]
 struct Kept {
     stage: Stage,
     left: Left,
     /// When it came; once its body is sent, when that began.
     start: u64,
     method: Method,
-    target: Option<PathAndQuery>,
+    /// Its route is found by this where there is no response. Copied, because a share of the request's own costs more.
+    path: String,
     trace_id: Option<TraceId>,
     /// Known once it is recorded.
-    pattern: Option<String>,
+    route: Option<Rc<Route>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum Stage {
     /// Not recorded yet.
+    #[default]
     Served,
     /// Recorded, and there is a body.
     Sent,
@@ -116,7 +122,7 @@ enum Stage {
 }
 
 /// How many bytes of a body have to be sent yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Left(pub(super) u64);
 
 impl Left {
@@ -130,39 +136,29 @@ impl Watched {
         worker.routes.get_or_init(|| request.resource_map().clone());
         worker.in_flight.inc();
         let start = clock::ticks();
-        let method = request.method().clone();
-        let target = request.uri().path_and_query().cloned();
-        let trace_id = trace_id_of(request);
         let spare = worker.spare.borrow_mut().pop();
-        let kept = match spare {
-            Some(mut kept) => {
-                kept.stage = Stage::Served;
-                kept.start = start;
-                kept.method = method;
-                kept.target = target;
-                kept.trace_id = trace_id;
-                kept
-            }
-            None => {
-                let (stage, left) = (Stage::Served, Left::NOTHING);
-                Box::new(Kept { stage, left, start, method, target, trace_id, pattern: None })
-            }
-        };
+        let mut kept = spare.unwrap_or_default();
+        kept.start = start;
+        if kept.method != *request.method() {
+            kept.method.clone_from(request.method());
+        }
+        kept.path.push_str(request.path());
+        kept.trace_id = trace_id_of(request);
         Watched { worker: Rc::clone(worker), kept: Some(kept) }
     }
 
     /// The response's headers are there, and its body is about to be sent. `None` if it is not to be recorded.
-    pub(super) fn respond<B>(mut self, response: &ServiceResponse<B>, body: Left) -> Option<Self> {
+    pub(super) fn respond<B>(mut self, response: &ServiceResponse<B>) -> Option<Self> {
         let kept = self.kept.as_deref_mut()?;
         kept.stage = Stage::Over;
-        kept.pattern = response.request().match_pattern();
-        let pattern = kept.pattern.as_deref();
-        if pattern.is_some_and(|pattern| self.worker.settings.skips(pattern)) {
+        let route = self.worker.found.route(&self.worker.settings, response.request());
+        if route.skipped {
             return None;
         }
-        self.worker.record(kept, pattern, response.status());
+        self.worker.record(kept, &route, response.status());
+        kept.route = Some(route);
         kept.stage = Stage::Sent;
-        kept.left = body;
+        kept.left = Left::NOTHING;
         if self.worker.settings.times_bodies {
             kept.start = clock::ticks();
         }
@@ -174,6 +170,23 @@ impl Watched {
         if let Some(kept) = self.kept.as_deref_mut() {
             kept.stage = Stage::Over;
             self.worker.record_without_response(kept, status);
+        }
+    }
+
+    /// Whether the time that the body takes is asked for.
+    pub(super) fn times_body(&self) -> bool {
+        self.worker.settings.times_bodies
+    }
+
+    /// Whether the request asks for no body.
+    pub(super) fn to_head(&self) -> bool {
+        self.kept.as_deref().is_some_and(|kept| kept.method == Method::HEAD)
+    }
+
+    /// So much of the body is to be sent.
+    pub(super) fn has_to_send(&mut self, left: Left) {
+        if let Some(kept) = self.kept.as_deref_mut() {
+            kept.left = left;
         }
     }
 
@@ -211,10 +224,11 @@ impl Drop for Watched {
             Stage::Over => {}
         }
         self.worker.in_flight.dec();
-        kept.target = None;
-        kept.pattern = None;
         let mut spare = self.worker.spare.borrow_mut();
-        if spare.len() < Worker::SPARE {
+        if spare.len() < Worker::SPARE && kept.path.capacity() <= Worker::LONGEST_PATH {
+            kept.stage = Stage::Served;
+            kept.path.clear();
+            kept.route = None;
             spare.push(kept);
         }
     }
