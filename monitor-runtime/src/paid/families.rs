@@ -43,6 +43,18 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    #[cfg(feature = "actix")]
+    const ALL: [Reason; 8] = [
+        Reason::NoAccount,
+        Reason::UnknownAccount,
+        Reason::Insufficient,
+        Reason::Duplicate,
+        Reason::Conflict,
+        Reason::Invalid,
+        Reason::Unavailable,
+        Reason::NoLedger,
+    ];
+
     fn of(error: &CreditsError) -> Reason {
         match error {
             CreditsError::NoAccount => Reason::NoAccount,
@@ -57,6 +69,22 @@ impl Reason {
             _ => Reason::Invalid,
         }
     }
+}
+
+/// Puts each operation that the program declares on the page, with zeros, so that a rate has something to begin with.
+#[cfg(feature = "actix")]
+pub(crate) fn know_operations() {
+    static KNOWN: std::sync::Once = std::sync::Once::new();
+    KNOWN.call_once(|| {
+        for operation in super::operations() {
+            let operation = operation.name();
+            CREDIT_OPERATION_LATENCY.know(&CREDIT_OPERATION_LATENCY { operation });
+            UNPAID.know(&UNPAID { operation });
+            for reason in Reason::ALL {
+                REFUSALS.know(&REFUSALS { operation, reason });
+            }
+        }
+    });
 }
 
 /// Counts a refusal.

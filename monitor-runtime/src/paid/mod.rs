@@ -13,6 +13,8 @@ pub use arguments::{AsCredits, Cost, IdempotencyKey, Payer};
 pub(crate) use call::Name;
 pub use call::{PaidCall, Running};
 pub(crate) use charge::{Charge, Receipt};
+#[cfg(feature = "actix")]
+pub(crate) use families::know_operations;
 pub use operations::{Declared, PaidOperation, operations};
 pub use refusal::Refusal;
 

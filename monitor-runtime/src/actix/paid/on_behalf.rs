@@ -13,7 +13,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use crate::credits::Credits;
-use crate::paid::Receipt;
+use crate::paid::{Receipt, know_operations};
 use crate::scope::{InScope, Scope};
 
 /// Opens a [scope](crate::scope) around each request: the account that it is served for, and the ledger that it pays
@@ -86,6 +86,7 @@ impl<F> OnBehalf<F> {
         F: Fn(&ServiceRequest) -> Option<A>,
         A: Into<Arc<str>>,
     {
+        know_operations();
         OnBehalf { settings: Rc::new(Settings { account, ledger: None }) }
     }
 
