@@ -18,7 +18,7 @@ pub fn write_rules(directory: &Path) -> Result<(), StartError> {
 }
 
 fn rules() -> Rules {
-    Rules::of_this_program(JOB)
+    Rules::of_this_program(JOB).family("active_users").family("user_sessions_total")
 }
 
 #[cfg(test)]

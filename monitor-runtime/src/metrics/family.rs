@@ -77,7 +77,7 @@ pub struct Declaration {
 /// A declared family; found in its registry, or put there, at the first use of any family.
 #[derive(Debug)]
 pub struct Family {
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) declaration: Declaration,
     pub(super) core: OnceLock<&'static Core>,
 }

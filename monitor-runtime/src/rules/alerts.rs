@@ -51,7 +51,8 @@ pub(super) struct Alert {
     labels: Vec<(&'static str, String)>,
     summary: String,
     description: String,
-    fires: Case,
+    /// One at least.
+    fires: Vec<Case>,
     quiet: Case,
 }
 
@@ -142,7 +143,8 @@ pub(super) fn tests(alerts: &[Alert]) -> String {
         "rule_files:\n  - ../rules/recording.yml\n  - ../rules/alerts.yml\nevaluation_interval: 1m\ntests:\n",
     );
     for alert in alerts {
-        for (kind, case) in [("fires", &alert.fires), ("stays quiet", &alert.quiet)] {
+        let fires = alert.fires.iter().map(|case| ("fires", case));
+        for (kind, case) in fires.chain([("stays quiet", &alert.quiet)]) {
             let name = format!("{} {kind}: {}", alert.name, case.what);
             let _ = writeln!(text, "  - name: {}\n    interval: 1m", quoted(&name));
             if case.series.is_empty() {
@@ -211,9 +213,11 @@ fn scrape_failing() -> Alert {
             "Prometheus has had no page of metrics from {{ $labels.instance }} ({{ $labels.job }}) for a minute: \
                       the service is down, out of reach, or asks for another token."
                 .to_owned(),
-        fires: Case::new("an instance does not answer", "3m")
-            .series("up", "", "1 0 0 0 0")
-            .alerts(&[("job", "app"), ("instance", "a:1")], ""),
+        fires: vec![
+            Case::new("an instance does not answer", "3m")
+                .series("up", "", "1 0 0 0 0")
+                .alerts(&[("job", "app"), ("instance", "a:1")], ""),
+        ],
         quiet: Case::new("one scrape is missed", "3m").series("up", "", "1 0 1 1 1"),
     }
 }
@@ -233,7 +237,7 @@ fn target_missing(job: &str) -> Alert {
         description:
             "No target of the job {{ $labels.job }} is configured or discovered, so that no other alert can fire."
                 .to_owned(),
-        fires: Case::new("the job has no target", "5m").alerts(&[("job", job)], ""),
+        fires: vec![Case::new("the job has no target", "5m").alerts(&[("job", job)], "")],
         quiet,
     }
 }
@@ -261,7 +265,7 @@ fn high_error_rate() -> Alert {
             "{{ $value | humanizePercentage }} of the requests for {{ $labels.endpoint }} ({{ $labels.job }}) \
                       failed in the last 5 minutes."
                 .to_owned(),
-        fires: case("10 % of requests fail", 100).alerts(&[("job", "app"), ("endpoint", "/reports")], "10%"),
+        fires: vec![case("10 % of requests fail", 100).alerts(&[("job", "app"), ("endpoint", "/reports")], "10%")],
         quiet: case("1 % of requests fail", 10),
     }
 }
@@ -305,8 +309,10 @@ fn budget_burn(
              it goes on: of {} that may fail in 30 days.",
             percent(budget)
         ),
-        fires: case(format!("{} of requests fail", percent(much)), much)
-            .alerts(&[("job", "app")], format!("{}%", significant(errors(much) as f64 / 1000.0))),
+        fires: vec![
+            case(format!("{} of requests fail", percent(much)), much)
+                .alerts(&[("job", "app")], format!("{}%", significant(errors(much) as f64 / 1000.0))),
+        ],
         quiet: case(format!("{} of requests fail", percent(little)), little),
     }
 }
@@ -316,8 +322,14 @@ fn high_latency(highest: f64) -> Alert {
     // passed, so it is drawn down to what can be.
     let most = rounded(highest * 0.99);
     let labels = r#"endpoint="/reports",method="POST""#;
+    let bucket = |le: &str| format!(r#"{labels},le="{le}""#);
+    let beyond = Case::new("the threshold lies beyond the highest bound", "15m")
+        .series("api_requests_total", &format!(r#"{labels},status="200""#), "0+100x20")
+        .series("api_response_time_threshold", r#"endpoint="/reports""#, format!("{}x20", highest * 6.0))
+        .series("api_request_latency_seconds_bucket", &bucket(&format!("{highest:?}")), "0+1x20")
+        .series("api_request_latency_seconds_bucket", &bucket("+Inf"), "0+100x20")
+        .alerts(&[("job", "app"), ("endpoint", "/reports")], format!("{highest}s"));
     let case = |what, slow: u32| {
-        let bucket = |le: &str| format!(r#"{labels},le="{le}""#);
         Case::new(what, "15m")
             .series("api_requests_total", &format!(r#"{labels},status="200""#), "0+100x20")
             .series("api_response_time_threshold", r#"endpoint="/reports""#, "0.3x20")
@@ -339,8 +351,11 @@ fn high_latency(highest: f64) -> Alert {
                       {{ $value | humanizeDuration }}, which is above what is normal there."
             .to_owned(),
         // Half above 0.25 s: the 95th percentile is nine tenths of the way from there to 0.5 s.
-        fires: case("half of the requests take longer than the threshold, which is no bound", 50)
-            .alerts(&[("job", "app"), ("endpoint", "/reports")], "475ms"),
+        fires: vec![
+            case("half of the requests take longer than the threshold, which is no bound", 50)
+                .alerts(&[("job", "app"), ("endpoint", "/reports")], "475ms"),
+            beyond,
+        ],
         quiet: case("1 % of them do", 1),
     }
 }
@@ -360,9 +375,11 @@ fn anomaly_detected() -> Alert {
                       or failed calls are not meant: those are alerted on by their share."
                 .to_owned(),
         // The first ever: its series begins with it.
-        fires: Case::new("the first of its kind", "6m")
-            .series(series, spike, "_x5 1x10")
-            .alerts(&[("job", "app"), ("endpoint", "/reports"), ("reason", "error_rate_spike")], ""),
+        fires: vec![
+            Case::new("the first of its kind", "6m")
+                .series(series, spike, "_x5 1x10")
+                .alerts(&[("job", "app"), ("endpoint", "/reports"), ("reason", "error_rate_spike")], ""),
+        ],
         quiet: Case::new("one long ago, and single errors now", "20m").series(series, spike, "0x3 1x30").series(
             series,
             r#"endpoint="/reports",reason="server_error""#,
@@ -390,9 +407,11 @@ fn error_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
              the code allows {}.",
             percent(limit)
         ),
-        fires: Case::new(format!("{} of calls fail", percent(much)), "5m")
-            .series("api_error_rate", &matcher, format!("{much}x10"))
-            .alerts(&[("job", "app"), ("endpoint", name)], format!("{}%", significant(much * 100.0))),
+        fires: vec![
+            Case::new(format!("{} of calls fail", percent(much)), "5m")
+                .series("api_error_rate", &matcher, format!("{much}x10"))
+                .alerts(&[("job", "app"), ("endpoint", name)], format!("{}%", significant(much * 100.0))),
+        ],
         quiet: Case::new(format!("{} of calls fail", percent(limit)), "5m").series(
             "api_error_rate",
             &matcher,
@@ -428,9 +447,11 @@ fn latency_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
             "Three calls or more of {{{{ $labels.endpoint }}}} ({{{{ $labels.job }}}}) took longer than {threshold} s in the \
              last 5 minutes."
         ),
-        fires: Case::new("a slow call every minute", "10m")
-            .series("anomaly_detection_triggered_total", &matcher, "0+1x15")
-            .alerts(&[("job", "app"), ("endpoint", name)], ""),
+        fires: vec![
+            Case::new("a slow call every minute", "10m")
+                .series("anomaly_detection_triggered_total", &matcher, "0+1x15")
+                .alerts(&[("job", "app"), ("endpoint", name)], ""),
+        ],
         quiet: Case::new("one slow call", "10m").series("anomaly_detection_triggered_total", &matcher, "0x7 1x10"),
     })
 }
@@ -461,7 +482,7 @@ fn slow_operation(name: &str, threshold: f64, bound: f64, histogram: &str) -> Al
             "{{{{ $value | humanizePercentage }}}} of the calls of {{{{ $labels.operation }}}} ({{{{ $labels.job }}}}) took \
              longer than {threshold} s{counted} in the last 5 minutes."
         ),
-        fires: case("10 % of calls are slower", 100).alerts(&[("job", "app"), ("operation", name)], "10%"),
+        fires: vec![case("10 % of calls are slower", 100).alerts(&[("job", "app"), ("operation", name)], "10%")],
         quiet: case("1 % of calls are slower", 10),
     }
 }
@@ -536,7 +557,9 @@ fn cardinality_near_limit() -> Alert {
             "{{ $labels.family }} ({{ $labels.job }}) has {{ $value | humanizePercentage }} of the series that it \
                       may have."
                 .to_owned(),
-        fires: case("1,900 of 2,000 series", 1900).alerts(&[("job", "app"), ("family", "api_requests_total")], "95%"),
+        fires: vec![
+            case("1,900 of 2,000 series", 1900).alerts(&[("job", "app"), ("family", "api_requests_total")], "95%"),
+        ],
         quiet: case("1,000 of 2,000 series", 1000),
     }
 }
@@ -576,7 +599,7 @@ fn counter_rises(
         labels: Vec::new(),
         summary: summary.to_owned(),
         description: description.to_owned(),
-        fires: Case::new("it rises by one", "6m").series(counter, &own, "0x4 1x20").alerts(&labels, ""),
+        fires: vec![Case::new("it rises by one", "6m").series(counter, &own, "0x4 1x20").alerts(&labels, "")],
         quiet: Case::new("it rose long ago, and stands still", "30m").series(counter, &own, "0x4 1x40"),
     }
 }

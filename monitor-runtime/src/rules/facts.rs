@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::family::Declared;
+use crate::metrics::family::{Declared, Kind};
 
 /// A name that is watched for anomalies, with the limits that the program gives it.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,18 +23,50 @@ pub(super) struct Facts {
     pub(super) watched: Vec<Watched>,
     /// The names of paid operations.
     pub(super) operations: Vec<String>,
+    /// The families that the program itself declares, by name.
+    pub(super) own: Vec<Own>,
+}
+
+/// A family of the program, not of the toolkit.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    pub(super) kind: Kind,
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) labels: Vec<&'static str>,
 }
 
 impl Facts {
     pub(super) fn of_this_program() -> Facts {
-        let declared = inventory::iter::<Declared>.into_iter().map(|declared| &declared.0.declaration);
+        let declared = || inventory::iter::<Declared>.into_iter().map(|declared| declared.0);
         let mut families: BTreeMap<&str, &[f64]> =
-            declared.map(|declaration| (declaration.name, declaration.bounds)).collect();
+            declared().map(|family| (family.declaration.name, family.declaration.bounds)).collect();
         // These three stand on the page alone, beside the family that they are about.
         for name in ["monitor_series", "monitor_series_limit", "monitor_overflowed_total"] {
             families.insert(name, &[]);
         }
-        Facts { families, watched: Vec::new(), operations: Vec::new() }
+        let own = declared().filter(|family| !is_the_toolkits(family.declaration.place.file));
+        let mut own: Vec<Own> = own
+            .map(|family| Own {
+                kind: family.kind,
+                name: family.declaration.name,
+                help: family.declaration.help,
+                labels: family.declaration.labels.iter().map(|label| label.name).collect(),
+            })
+            // Those that the toolkit has rules for, whoever declares them, have theirs.
+            .filter(|own| !FIXED.contains(&own.name))
+            .collect();
+        own.sort_by_key(|own| own.name);
+        own.dedup_by_key(|own| own.name);
+        let mut operations: Vec<String> =
+            crate::credits::operations().iter().map(|operation| operation.name().to_owned()).collect();
+        operations.dedup();
+        Facts { families, watched: Vec::new(), operations, own }
+    }
+
+    /// A family that no `metrics!` of the program declares.
+    pub(super) fn add(&mut self, name: &'static str) {
+        self.families.entry(name).or_insert(&[]);
     }
 
     pub(super) fn has(&self, family: &str) -> bool {
@@ -45,6 +77,16 @@ impl Facts {
     pub(super) fn bounds(&self, family: &str) -> &'static [f64] {
         self.families.get(family).copied().unwrap_or(&[])
     }
+}
+
+/// Families of fixed names that a program may declare in the toolkit's place.
+const FIXED: [&str; 2] = ["user_sessions_total", "active_users"];
+
+/// Whether a source file is one of this crate, wherever that was built from.
+fn is_the_toolkits(file: &str) -> bool {
+    let here = file!();
+    let root = here.strip_suffix("rules/facts.rs").unwrap_or(here);
+    file.starts_with(root)
 }
 
 /// The bound by which "slower than `threshold`" can be counted: the highest that is not above it, so that an alert comes

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Rules;
+use crate::metrics::family::Kind;
 
 /// Of Grafana 13; older ones read it too.
 const SCHEMA: u32 = 42;
@@ -28,6 +29,7 @@ fn dashboard(rules: &Rules) -> Value {
     }
     users(rules, &mut page);
     credits(rules, &mut page);
+    program(rules, &mut page);
     toolkit(rules, &mut page);
     json!({
         "uid": "monitor",
@@ -120,7 +122,7 @@ struct Page {
 }
 
 /// What a panel asks, and how it calls the answer.
-struct Query(String, &'static str);
+struct Query<'a>(String, &'a str);
 
 impl Page {
     fn row(&mut self, title: &str) {
@@ -133,7 +135,7 @@ impl Page {
         }));
     }
 
-    fn plot(&mut self, title: &str, description: &str, unit: &str, width: u32, queries: &[Query]) -> &mut Value {
+    fn plot(&mut self, title: &str, description: &str, unit: &str, width: u32, queries: &[Query<'_>]) -> &mut Value {
         if self.x + width > WIDTH {
             self.end_line();
         }
@@ -362,6 +364,45 @@ fn credits(rules: &Rules, page: &mut Page) {
                 Query(format!("sum (increase(credit_settles_lost_total{{{SELECTED}}}[$interval]))"), "lost"),
             ],
         );
+    }
+}
+
+/// The families that the program declares itself, a panel each.
+fn program(rules: &Rules, page: &mut Page) {
+    if rules.facts.own.is_empty() {
+        return;
+    }
+    page.row("This program");
+    for own in &rules.facts.own {
+        let (name, by) = (own.name, own.labels.join(", "));
+        let legend = own.labels.iter().map(|label| format!("{{{{{label}}}}}")).collect::<Vec<_>>().join(" ");
+        let (expression, unit) = match own.kind {
+            Kind::Counter => (format!("topk(10, sum by ({by}) (rate({name}{{{SELECTED}}}[$interval])))"), "ops"),
+            Kind::Gauge => (format!("topk(10, sum by ({by}) ({name}{{{SELECTED}}}))"), unit(name)),
+            Kind::Histogram => (
+                format!(
+                    "topk(10, histogram_quantile(0.95, sum by ({}) (rate({name}_bucket{{{SELECTED}}}[$interval]))))",
+                    own.labels.iter().copied().chain(["le"]).collect::<Vec<_>>().join(", ")
+                ),
+                unit(name),
+            ),
+        };
+        let title = match own.kind {
+            Kind::Counter => format!("{name}, a second"),
+            Kind::Gauge => name.to_owned(),
+            Kind::Histogram => format!("{name}, p95"),
+        };
+        page.plot(&title, own.help, unit, 8, &[Query(expression, if legend.is_empty() { name } else { &legend })]);
+    }
+}
+
+/// Grafana's name for the unit that a family's name ends with.
+fn unit(name: &str) -> &'static str {
+    match name.rsplit('_').next() {
+        Some("seconds") => "s",
+        Some("bytes") => "bytes",
+        Some("ratio") => "percentunit",
+        _ => "short",
     }
 }
 

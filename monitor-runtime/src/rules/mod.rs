@@ -75,6 +75,13 @@ impl Rules {
         self
     }
 
+    /// Adds a family that no `metrics!` declares and that stands in the registry all the same, as the ones of
+    /// [`activity`](crate::activity) do from their first use: `active_users`, `user_sessions_total`.
+    pub fn family(mut self, name: &'static str) -> Rules {
+        self.facts.add(name);
+        self
+    }
+
     /// The files, in the order of writing.
     #[must_use]
     pub fn files(&self) -> Vec<RuleFile> {

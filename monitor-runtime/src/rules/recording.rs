@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::Rules;
+use super::facts::Own;
 use super::yaml::{HEAD, block};
+use crate::metrics::family::Kind;
 
 /// The windows over which an error budget is watched.
 pub(super) const BURN_WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
@@ -26,8 +28,9 @@ pub(super) fn text(rules: &Rules) -> String {
     if rules.has("anomaly_detection_triggered_total") {
         others.push(rule("job_endpoint_reason:anomalies:increase5m", INCREASE));
     }
+    others.extend(rules.facts.own.iter().map(own));
     if !others.is_empty() {
-        groups.push(("monitor-users-credits-anomalies", others));
+        groups.push(("monitor-others", others));
     }
 
     let mut text = HEAD.to_owned();
@@ -77,6 +80,23 @@ fn requests(rules: &Rules) -> Vec<(String, String)> {
         ));
     }
     all
+}
+
+/// A family of the program, over all its instances.
+fn own(own: &Own) -> (String, String) {
+    let labels: Vec<&str> = std::iter::once("job").chain(own.labels.iter().copied()).collect();
+    let (level, by, name) = (labels.join("_"), labels.join(", "), own.name);
+    match own.kind {
+        Kind::Counter => rule(
+            &format!("{level}:{}:rate5m", name.strip_suffix("_total").unwrap_or(name)),
+            &format!("sum by ({by}) (rate({name}[5m]))"),
+        ),
+        Kind::Gauge => rule(&format!("{level}:{name}:sum"), &format!("sum by ({by}) ({name})")),
+        Kind::Histogram => rule(
+            &format!("{level}:{name}:p95_5m"),
+            &format!("histogram_quantile(0.95, sum by ({by}, le) (rate({name}_bucket[5m])))"),
+        ),
+    }
 }
 
 fn burn(window: &str) -> (String, String) {
