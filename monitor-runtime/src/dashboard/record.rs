@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::buckets::{Buckets, Quantiles};
 use super::reading::{Endpoint, Reading};
+use crate::anomaly::{Anomaly, Reason};
 use crate::exposition::page::Page;
 
 /// How many moments are kept: 15 minutes at one every 2 seconds.
@@ -30,8 +31,8 @@ pub(crate) struct Record {
     readings: VecDeque<(f64, Reading)>,
     moments: VecDeque<Moment>,
     sparks: BTreeMap<Arc<str>, VecDeque<f64>>,
+    /// The newest first.
     pub(super) feed: VecDeque<Found>,
-    numbered: u64,
 }
 
 /// One point of every plot. Rates are by the second, over the last ten.
@@ -52,18 +53,23 @@ pub(crate) struct Moment {
     anomalies: f64,
 }
 
-/// An anomaly of the feed.
+/// An anomaly of the feed: an episode, or abnormal calls of one reason that came close together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Found {
-    /// Rises by one from each to the next.
-    pub(crate) number: u64,
-    /// Unix seconds.
+    /// When it was seen last, in Unix seconds.
     pub(crate) at: f64,
+    /// When it began.
+    pub(crate) since: f64,
+    /// When an episode ended; null while it lasts, and for calls.
+    pub(crate) until: Option<f64>,
     pub(crate) endpoint: Arc<str>,
     pub(crate) reason: Arc<str>,
-    /// How many of the kind were found together.
+    /// Null where only a counter tells.
+    pub(crate) severity: Option<&'static str>,
+    /// How many calls were abnormal, or how many times the episode was counted.
     pub(crate) count: u64,
-    /// What was seen, and what was to be expected, in the unit of the reason; null where the detector does not say.
+    /// What was seen, and what was to be expected, in the unit of the reason; null for a failure, and where only a
+    /// counter tells.
     pub(crate) observed: Option<f64>,
     pub(crate) expected: Option<f64>,
 }
@@ -76,28 +82,22 @@ pub(super) struct Span<'a> {
 }
 
 impl Record {
-    /// Reads `page` at the time `at` (Unix seconds), which is `elapsed` seconds after the sampling began.
-    pub(crate) fn take(&mut self, page: &Page, at: f64, elapsed: f64) {
+    /// Reads `page` at the time `at` (Unix seconds), which is `elapsed` seconds after the sampling began. `recent` is what
+    /// the detector tells of this registry's anomalies, the newest first; where it tells nothing, their counters do.
+    pub(crate) fn take(&mut self, page: &Page, at: f64, elapsed: f64, recent: Option<Vec<Anomaly>>) {
         let nothing = Reading::default();
         let last = self.readings.back().map(|(_, reading)| reading);
         let reading = Reading::of(page, last.unwrap_or(&nothing));
         let found = last.map(|last| found_since(last, &reading)).unwrap_or_default();
         // From zero: the sum of no floats is -0.
         let anomalies = found.iter().fold(0.0, |sum, (.., count)| sum + count);
-        for (endpoint, reason, count) in found {
-            self.numbered += 1;
-            let count = count as u64;
-            self.feed.push_back(Found {
-                number: self.numbered,
-                at,
-                endpoint,
-                reason,
-                count,
-                observed: None,
-                expected: None,
-            });
+        match recent {
+            Some(recent) => self.feed = recent.iter().take(FEED).map(Found::of).collect(),
+            None => found.into_iter().for_each(|(endpoint, reason, count)| {
+                self.feed.push_front(Found::counted(at, endpoint, reason, count));
+            }),
         }
-        self.feed.drain(..self.feed.len().saturating_sub(FEED));
+        self.feed.truncate(FEED);
 
         self.readings.push_back((elapsed, reading));
         while self.readings.get(1).is_some_and(|(second, _)| elapsed - second >= WINDOW_S) {
@@ -154,6 +154,29 @@ impl Record {
 pub(crate) struct History<'a> {
     moments: &'a VecDeque<Moment>,
     sparks: &'a BTreeMap<Arc<str>, VecDeque<f64>>,
+}
+
+impl Found {
+    fn of(anomaly: &Anomaly) -> Found {
+        let seconds = |milliseconds: u64| milliseconds as f64 / 1000.0;
+        let failed = matches!(anomaly.reason, Reason::ServerError | Reason::Exception | Reason::Panic);
+        Found {
+            at: seconds(anomaly.last),
+            since: seconds(anomaly.since),
+            until: anomaly.until.map(seconds),
+            endpoint: Arc::from(anomaly.endpoint),
+            reason: Arc::from(anomaly.reason.as_str()),
+            severity: Some(anomaly.severity.as_str()),
+            count: anomaly.count,
+            observed: (!failed).then(|| rounded(anomaly.observed)),
+            expected: (!failed).then(|| rounded(anomaly.expected)),
+        }
+    }
+
+    fn counted(at: f64, endpoint: Arc<str>, reason: Arc<str>, count: f64) -> Found {
+        let count = count as u64;
+        Found { at, since: at, until: None, endpoint, reason, severity: None, count, observed: None, expected: None }
+    }
 }
 
 impl Moment {

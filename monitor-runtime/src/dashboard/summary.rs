@@ -171,7 +171,7 @@ impl<'a> Summary<'a> {
             anomalies: Anomalies {
                 total: span.now.anomalies.values().sum::<f64>() as u64,
                 by_reason: by_reason(&span),
-                recent: record.feed.iter().rev().collect(),
+                recent: record.feed.iter().collect(),
             },
             endpoints: lines,
             endpoints_left_out,

@@ -61,7 +61,25 @@ impl Facts {
         let mut operations: Vec<String> =
             crate::credits::operations().iter().map(|operation| operation.name().to_owned()).collect();
         operations.dedup();
-        Facts { families, watched: Vec::new(), operations, own }
+        let mut watched: Vec<Watched> = crate::anomaly::watched()
+            .iter()
+            .map(|place| Watched {
+                name: place.name.to_owned(),
+                latency_threshold: place.latency_threshold,
+                error_threshold: place.error_threshold,
+            })
+            .collect();
+        // One name may be watched at several places; limits that differ are told at their first call.
+        watched.sort_by(|a, b| a.name.cmp(&b.name));
+        watched.dedup_by(|later, first| {
+            let same = later.name == first.name;
+            if same {
+                first.latency_threshold = first.latency_threshold.or(later.latency_threshold);
+                first.error_threshold = first.error_threshold.or(later.error_threshold);
+            }
+            same
+        });
+        Facts { families, watched, operations, own }
     }
 
     /// A family that no `metrics!` of the program declares.

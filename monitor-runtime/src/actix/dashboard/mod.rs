@@ -100,8 +100,9 @@ pub struct Dashboard {
 ///   "credits": {"used_total": 250.0, "used_per_second": 0.5, "held": 5.0,
 ///               "by_operation": {"report": {"total": 250.0, "per_second": 0.5}}},
 ///   "anomalies": {"total": 2, "by_reason": {"high_latency": 2},
-///                 "recent": [{"number": 2, "at": 1795615190.1, "endpoint": "/reports", "reason": "high_latency",
-///                             "count": 1, "observed": 1.2, "expected": 0.5}]},
+///                 "recent": [{"at": 1795615190.1, "since": 1795615170.4, "until": null, "endpoint": "/reports",
+///                             "reason": "high_latency", "severity": "warning", "count": 2,
+///                             "observed": 1.2, "expected": 0.5}]},
 ///   "endpoints": [{"endpoint": "/reports", "state": "anomalous", "requests_total": 300, "requests_per_second": 4.0,
 ///                  "requests_per_second_now": 4.1, "error_rate": 0.0,
 ///                  "latency_seconds": {"p50": 0.1, "p95": 0.6, "p99": 1.2}, "threshold_seconds": 0.5}],
@@ -119,6 +120,8 @@ pub struct Dashboard {
 /// - `state` is the worst that is true of the window: `anomalous` (an anomaly was found), `failing` (5 % of requests or
 ///   more were errors), `slow` (p95 above the threshold), `ok`, or `idle` (no request).
 /// - `endpoints` are the 200 busiest; `endpoints_left_out` counts the others. `recent` has the last 50, the newest first.
+/// - An anomaly's `observed` and `expected` are in the unit of its reason (see [`Verdict`](crate::anomaly::Verdict)). In
+///   another registry than the default one only counters tell of anomalies: then these and `severity` are null.
 /// - `schema` changes when a reader of an older one could be misled; new fields alone do not change it.
 pub fn api_metrics(path: &str) -> ApiMetrics {
     ApiMetrics { path: path.to_owned(), source: Source::default() }

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use super::super::pages::are_one;
 use super::feed::{Places, event};
+use crate::anomaly;
 use crate::clock;
 use crate::dashboard::record::Record;
 use crate::dashboard::summary::{Everything, News};
@@ -24,6 +25,8 @@ const BEHIND: usize = 4;
 pub(super) struct Sampler {
     registry: Registry,
     interval: Duration,
+    /// Whether it is the registry where the detector counts.
+    is_default: bool,
     record: Mutex<Record>,
     news: broadcast::Sender<Bytes>,
     /// The places of viewers, by how many there are.
@@ -45,6 +48,7 @@ impl Sampler {
         let sampler = Arc::new(Sampler {
             registry: registry.clone(),
             interval,
+            is_default: are_one(registry, prometheus::default_registry()),
             record: Mutex::default(),
             news: broadcast::Sender::new(BEHIND),
             places: Mutex::default(),
@@ -85,8 +89,9 @@ impl Sampler {
     fn take(&self, page: &mut Page, elapsed: f64) {
         // Outside the lock: a foreign collector may take its time.
         page.gather(&self.registry);
+        let recent = self.is_default.then(anomaly::recent);
         let mut record = lock(&self.record);
-        record.take(page, clock::unix_seconds(), elapsed);
+        record.take(page, clock::unix_seconds(), elapsed, recent);
         page.clear();
         if self.news.receiver_count() > 0
             && let Some(news) = News::of(&record)

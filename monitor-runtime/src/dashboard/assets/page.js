@@ -175,7 +175,8 @@
 
   const STATES = { ok: "OK", slow: "Slow", failing: "Failing", anomalous: "Anomaly", idle: "Idle" };
   const REASONS = {
-    server_error: "server errors", high_latency: "slow", error_rate_spike: "more errors than usual", exception: "an error in a watched scope", panic: "a panic",
+    server_error: "server errors", high_latency: "slow", error_rate_spike: "more errors than usual", exception: "an error in what is watched",
+    panic: "a panic", latency_shift: "slower than usual", traffic_spike: "more requests than usual", traffic_drop: "fewer requests than usual",
   };
 
   function tiles(summary) {
@@ -260,39 +261,42 @@
     }
   }
 
-  let newest = null;
-
-  const unitOf = (reason) => (/latency|slow/.test(reason) ? seconds : /rate|error/.test(reason) ? share : count);
+  const UNITS = { high_latency: seconds, latency_shift: seconds, error_rate_spike: share, traffic_spike: rate, traffic_drop: rate };
+  const named = (reason) => REASONS[reason] || reason.replaceAll("_", " ");
 
   function anomaly(found) {
-    const when = new Date(found.at * 1000);
+    const when = new Date(found.since * 1000);
     const said = [];
-    const as = unitOf(found.reason);
-    if (found.observed != null) said.push(`observed ${as(found.observed)}`);
-    if (found.expected != null) said.push(`expected at most ${as(found.expected)}`);
-    if (found.count > 1) said.push(`${found.count} together`);
+    const as = UNITS[found.reason] || count;
+    if (found.observed != null) said.push(`observed ${as(found.observed)}, expected ${found.reason === "traffic_drop" ? "" : "at most "}${as(found.expected)}`);
+    if (found.count > 1) said.push(`${whole(found.count)} times, last at ${clock.format(found.at * 1000)}`);
+    if (found.until != null) said.push(`over at ${clock.format(found.until * 1000)}`);
     const item = make("li", {},
       make("time", { datetime: when.toISOString(), title: dateTime.format(when) }, clock.format(when)),
-      make("code", {}, found.endpoint), `: ${REASONS[found.reason] || found.reason}`);
-    if (said.length) item.append(make("p", {}, said.join(", ")));
+      make("code", {}, found.endpoint), `: ${named(found.reason)}`);
+    if (found.severity === "critical") item.append(" ", make("span", { class: "badge", "data-state": "failing" }, "critical"));
+    if (said.length) item.append(make("p", {}, said.join("; ")));
     return item;
   }
 
+  let known = null, drawn = "";
+
   function anomalies(summary) {
     const recent = summary.anomalies.recent;
-    write(byId("anomalies-total"), summary.anomalies.total ? `${whole(summary.anomalies.total)} in all` : "");
+    write(byId("anomalies-total"), summary.anomalies.total ? `counted ${whole(summary.anomalies.total)} times` : "");
     byId("no-anomalies").hidden = recent.length > 0;
     const list = byId("anomalies");
     list.hidden = recent.length === 0;
-    const last = recent.length ? recent[0].number : 0;
-    if (last === newest && list.children.length === recent.length) return;
-    const fresh = newest == null ? [] : recent.filter((found) => found.number > newest);
+    const now = JSON.stringify(recent);
+    if (now === drawn) return;
+    drawn = now;
     list.replaceChildren(...recent.map(anomaly));
-    newest = last;
+    const key = (found) => `${found.endpoint} ${found.reason} ${found.since}`;
+    const fresh = known ? recent.filter((found) => !known.has(key(found))) : [];
+    known = new Set(recent.map(key));
     if (fresh.length) {
-      const [first] = fresh;
       const more = fresh.length > 1 ? `, and ${fresh.length - 1} more` : "";
-      announce(`Anomaly at ${first.endpoint}: ${REASONS[first.reason] || first.reason}${more}`);
+      announce(`Anomaly at ${fresh[0].endpoint}: ${named(fresh[0].reason)}${more}`);
     }
   }
 
