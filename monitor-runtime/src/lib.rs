@@ -25,6 +25,7 @@ mod watch;
 
 #[cfg(feature = "actix")]
 pub mod actix;
+pub mod manual;
 #[cfg(feature = "rules")]
 pub mod rules;
 

@@ -29,7 +29,7 @@
 //! belong here: who can choose ids freely can make as many users as they like.
 //!
 //! A function that `#[instrument(counter = USER_SESSIONS, auth_method = "password")]` counts by itself calls [`seen`] and
-//! [`session_opened`] instead of [`signed_in`], which would count the session twice. [`USER_SESSIONS`] is that family;
+//! [`session_opened`] instead of [`signed_in`], which would count the session twice. [`struct@USER_SESSIONS`] is that family;
 //! where the application declares a `user_sessions_total` with the label `auth_method` itself, that one is meant.
 //!
 //! # Windows
@@ -221,7 +221,7 @@ impl Activity {
 
     /// A user has signed in, by `method`, such as `"password"` or `"token"`: counts a session, and the user is seen.
     ///
-    /// Not together with an attribute that counts [`USER_SESSIONS`]: call [`seen`](Self::seen) there.
+    /// Not together with an attribute that counts [`struct@USER_SESSIONS`]: call [`seen`](Self::seen) there.
     pub fn signed_in(&self, user: impl AsRef<[u8]>, method: &'static str) {
         self.inner.families.sessions.with(USER_SESSIONS { auth_method: method }).inc();
         self.seen(user);
