@@ -87,6 +87,10 @@ pub(crate) fn unix_micros() -> i64 {
 
 /// Microseconds since some instant of this process; they never go back.
 pub(crate) fn steady_micros() -> i64 {
+    #[cfg(feature = "test-util")]
+    if let Some(now) = MANUAL.get() {
+        return i64::try_from(now / 1000).unwrap_or(i64::MAX);
+    }
     i64::try_from(nanoseconds() / 1000).unwrap_or(i64::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! What is still to be settled, and what expires: retried with a pause that grows, until its hold has expired. It is told
+//! What is still to be settled, and what expires: retried with a pause that grows, as long as a hold lives. It is told
 //! the time, and who drives it is not its business.
 
 use std::cmp::Reverse;
@@ -49,7 +49,8 @@ pub(super) struct Order {
     pub(super) account: AccountId,
     pub(super) operation: Operation,
     pub(super) deed: Deed,
-    /// When the hold has expired, on the steady clock.
+    /// When it is given up, on the steady clock: a void when its hold has expired, a capture a hold's life after the work
+    /// was done.
     pub(super) until: Micros,
 }
 
@@ -184,6 +185,18 @@ impl Desk {
         self.tasks.is_empty()
     }
 
+    /// The tasks that stand for the reaper and the gauges.
+    #[cfg(all(test, feature = "test-util"))]
+    pub(super) const ALWAYS: [u64; 2] = [EXPIRING, COUNTING];
+
+    /// All that may be waiting for something.
+    #[cfg(all(test, feature = "test-util"))]
+    pub(super) fn tasks(&self) -> Vec<u64> {
+        let mut tasks: Vec<_> = Desk::ALWAYS.into_iter().chain(self.tasks.keys().copied()).collect();
+        tasks.sort_unstable();
+        tasks
+    }
+
     fn settle(&mut self, id: u64, now: Micros, wakers: Wakers<'_>) {
         let Some(mut task) = self.tasks.remove(&id) else { return };
         loop {
@@ -228,7 +241,7 @@ impl Desk {
         self.tasks.insert(id, task);
     }
 
-    /// Puts a task aside until its next try; false when there is none, because its last came after its hold had expired.
+    /// Puts a task aside until its next try; false when it has had its last.
     fn rest(&mut self, id: u64, task: &mut Task, now: Micros) -> bool {
         if now >= task.order.until {
             return false;

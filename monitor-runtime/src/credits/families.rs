@@ -9,7 +9,7 @@ crate::metrics! {
     };
     /// Times that a settle was tried again because the ledger did not answer
     pub(super) counter SETTLES_RETRIED = "credit_settles_retried_total";
-    /// Work that was done and could not be paid: its hold expired and the ledger did not answer, or had been emptied
+    /// Work that was done and not paid: the ledger did not answer for as long as a hold lives, or the hold had expired and the account was empty
     pub(super) counter SETTLES_LOST = "credit_settles_lost_total";
     /// Captures that came after their hold had expired, by whether a fresh charge paid them
     pub(super) counter CAPTURES_LATE = "credit_captures_late_total" { result: Late };

@@ -96,6 +96,45 @@ impl CreditsBuilder {
     }
 }
 
+/// A keeper whose thread is a test's own, on the clock that the test moves.
+#[cfg(all(test, feature = "test-util"))]
+pub(super) struct ByHand {
+    desk: Desk,
+    events: Receiver<Event>,
+}
+
+#[cfg(all(test, feature = "test-util"))]
+impl CreditsBuilder {
+    pub(super) fn by_hand(self) -> (Credits, ByHand) {
+        let CreditsBuilder { ledger, on_paid, lifetime, reap_every } = self;
+        let (orders, events) = mpsc::channel();
+        let desk = Desk::new(ledger.clone(), on_paid.clone(), after(0, reap_every));
+        (Credits(Arc::new(Shared { ledger, on_paid, lifetime, orders })), ByHand { desk, events })
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))]
+impl ByHand {
+    /// Does what there is to do now; whatever waits is asked whether it is there.
+    pub(super) fn step(&mut self) {
+        let (now, wakers) = (steady_micros(), |_| Waker::noop().clone());
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::Order(order) = event {
+                self.desk.take(order.0, order.1, now, &wakers);
+            }
+        }
+        for task in self.desk.tasks() {
+            self.desk.go_on(task, now, &wakers);
+        }
+        self.desk.tick(now, &wakers);
+    }
+
+    /// What is not settled yet.
+    pub(super) fn left(&self) -> usize {
+        self.desk.tasks().len() - Desk::ALWAYS.len()
+    }
+}
+
 impl fmt::Debug for CreditsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CreditsBuilder").field("ledger", &self.ledger).finish_non_exhaustive()
@@ -349,6 +388,8 @@ impl Held {
         }
         let Some(mut order) = self.order.take() else { unreachable!("a hold is settled by value") };
         order.deed = Deed::Capture(amount);
+        // The work is done: what is late is charged afresh, so it is worth trying for as long as a hold lives.
+        order.until = order.until.max(after(steady_micros(), self.credits.0.lifetime));
         // Begun at once, in the order of calls, so that many at a time share a write of the store.
         let answer = self.credits.0.ledger.capture(order.hold, amount);
         settling(SettleStep::Asked(order, answer))
@@ -405,7 +446,7 @@ pub struct Settled {
     pub amount: i64,
     /// What the ledger said; none when nothing was to be taken, or when it will be taken later.
     pub captured: Option<Captured>,
-    /// The ledger did not answer: the capture is tried again until its hold expires.
+    /// The ledger did not answer: the capture is tried again for as long as a hold lives.
     pub later: bool,
 }
 

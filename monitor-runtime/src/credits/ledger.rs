@@ -1,6 +1,7 @@
 //! The one trait of all ledgers: what they are asked, and what they answer. How they keep it is theirs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::answer::Answer;
@@ -68,6 +69,49 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 
     /// Compares every account with the journal and with its holds. It reads everything.
     fn verify(&self) -> Answer<Verified>;
+}
+
+/// A ledger that is shared.
+impl<L: Ledger + ?Sized> Ledger for Arc<L> {
+    fn grant(&self, grant: Grant) -> Answer<Granted> {
+        (**self).grant(grant)
+    }
+
+    fn hold(&self, request: HoldRequest) -> Answer<Placed> {
+        (**self).hold(request)
+    }
+
+    fn capture(&self, hold: HoldId, amount: i64) -> Answer<Captured> {
+        (**self).capture(hold, amount)
+    }
+
+    fn void(&self, hold: HoldId) -> Answer<Voided> {
+        (**self).void(hold)
+    }
+
+    fn extend(&self, hold: HoldId, lifetime: Duration) -> Answer<Extended> {
+        (**self).extend(hold, lifetime)
+    }
+
+    fn balance(&self, account: AccountId) -> Answer<Balance> {
+        (**self).balance(account)
+    }
+
+    fn history(&self, account: AccountId, before: Option<i64>, limit: u32) -> Answer<Page> {
+        (**self).history(account, before, limit)
+    }
+
+    fn expire(&self, limit: u32) -> Answer<Expired> {
+        (**self).expire(limit)
+    }
+
+    fn totals(&self) -> Answer<Totals> {
+        (**self).totals()
+    }
+
+    fn verify(&self) -> Answer<Verified> {
+        (**self).verify()
+    }
 }
 
 /// Credits that come in.

@@ -104,6 +104,12 @@ impl Sqlite {
         self.freed
     }
 
+    /// Lets the file have so many pages, those that it has at least; without a number, as many as it likes.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: Option<u32>) -> Answer<()> {
+        self.step(move |book, _| book.limit_pages(pages.unwrap_or(u32::MAX - 1)))
+    }
+
     /// Has the writer take a step.
     fn step<T: Send + 'static>(
         &self,

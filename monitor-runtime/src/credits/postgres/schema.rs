@@ -94,9 +94,9 @@ pub(super) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Tro
 }
 
 async fn version(client: &Client, schema: &str) -> Result<Option<i64>, Trouble> {
-    let table = format!("{schema}.version");
-    let there: bool = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.get(0);
-    if !there {
+    // Not `to_regclass`, which may remember that there was none before the lock was waited for.
+    let there = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'version'";
+    if client.query_opt(there, &[&schema]).await?.is_none() {
         return Ok(None);
     }
     let row = client.query_opt(&format!("SELECT version FROM {schema}.version"), &[]).await?;

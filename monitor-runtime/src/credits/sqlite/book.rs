@@ -56,6 +56,11 @@ impl<'a> Book<'a> {
         Book(connection)
     }
 
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) -> Done<()> {
+        Ok(self.0.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+    }
+
     pub(super) fn grant(&self, grant: &Grant, now: Micros) -> Done<Granted> {
         let account = self.account(&grant.account)?;
         let earlier = match &account {

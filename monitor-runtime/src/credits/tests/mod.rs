@@ -1,6 +1,14 @@
 //! Every engine through the suite and against a plain model; what may go wrong with each of them.
 
 mod engines;
+mod keeper;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod kill;
+mod load;
 mod model;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "test-util")]
+mod simulation;
 #[cfg(feature = "sqlite")]
 mod sqlite;

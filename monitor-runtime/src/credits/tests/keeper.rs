@@ -1,0 +1,363 @@
+//! What becomes of holds and captures that nobody waits for, and of a store that does not answer.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use super::super::{
+    AccountId, Answer, Balance, Captured, Credits, CreditsError, EntryKind, Expired, Extended, Grant, Granted, HoldId,
+    HoldRequest, HoldState, Key, Ledger, Memory, Operation, Page, Paid, Placed, Reply, Totals, Verified, Voided,
+};
+
+/// A ledger in memory whose next answers a test has a hand in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moody(Arc<Mood>);
+
+#[derive(Debug, Default)]
+struct Mood {
+    memory: Memory,
+    captures: Mutex<VecDeque<Whim>>,
+    holds: Mutex<VecDeque<Whim>>,
+    late: Mutex<Vec<Late>>,
+}
+
+type Late = (Reply<Captured>, Answer<Captured>);
+
+#[derive(Clone, Copy, Debug)]
+enum Whim {
+    /// It does nothing, and says that it is away.
+    Away,
+    /// It does what it should, and says that it is away.
+    Unheard,
+    /// It does what it should, and says so when it is let.
+    Slow,
+}
+
+fn away<T>() -> Answer<T> {
+    Answer::now(Err(CreditsError::unavailable("a whim")))
+}
+
+impl Moody {
+    fn on_captures(&self, whims: impl IntoIterator<Item = Whim>) {
+        self.0.captures.lock().expect("no panic").extend(whims);
+    }
+
+    fn on_holds(&self, whims: impl IntoIterator<Item = Whim>) {
+        self.0.holds.lock().expect("no panic").extend(whims);
+    }
+
+    /// Lets the slow answers come.
+    fn goes_on(&self) {
+        for (reply, answer) in self.0.late.lock().expect("no panic").drain(..) {
+            reply.send(answer.wait());
+        }
+    }
+
+    fn has(&self, available: i64, held: i64) {
+        assert_eq!(self.0.memory.balance(ada()).wait(), Ok(Balance { available, held }));
+        assert_eq!(self.0.memory.verify().wait().expect("a ledger").violations, []);
+    }
+}
+
+impl Ledger for Moody {
+    fn grant(&self, grant: Grant) -> Answer<Granted> {
+        self.0.memory.grant(grant)
+    }
+
+    fn hold(&self, request: HoldRequest) -> Answer<Placed> {
+        match self.0.holds.lock().expect("no panic").pop_front() {
+            None => self.0.memory.hold(request),
+            Some(Whim::Away) => away(),
+            Some(_) => {
+                drop(self.0.memory.hold(request));
+                away()
+            }
+        }
+    }
+
+    fn capture(&self, hold: HoldId, amount: i64) -> Answer<Captured> {
+        match self.0.captures.lock().expect("no panic").pop_front() {
+            None => self.0.memory.capture(hold, amount),
+            Some(Whim::Away) => away(),
+            Some(Whim::Unheard) => {
+                drop(self.0.memory.capture(hold, amount));
+                away()
+            }
+            Some(Whim::Slow) => {
+                let (reply, answer) = Answer::sent();
+                self.0.late.lock().expect("no panic").push((reply, self.0.memory.capture(hold, amount)));
+                answer
+            }
+        }
+    }
+
+    fn void(&self, hold: HoldId) -> Answer<Voided> {
+        self.0.memory.void(hold)
+    }
+
+    fn extend(&self, hold: HoldId, lifetime: Duration) -> Answer<Extended> {
+        self.0.memory.extend(hold, lifetime)
+    }
+
+    fn balance(&self, account: AccountId) -> Answer<Balance> {
+        self.0.memory.balance(account)
+    }
+
+    fn history(&self, account: AccountId, before: Option<i64>, limit: u32) -> Answer<Page> {
+        self.0.memory.history(account, before, limit)
+    }
+
+    fn expire(&self, limit: u32) -> Answer<Expired> {
+        self.0.memory.expire(limit)
+    }
+
+    fn totals(&self) -> Answer<Totals> {
+        self.0.memory.totals()
+    }
+
+    fn verify(&self) -> Answer<Verified> {
+        self.0.memory.verify()
+    }
+}
+
+fn ada() -> AccountId {
+    AccountId::new("ada").expect("a name")
+}
+
+fn report() -> Operation {
+    Operation::new("report").expect("a name")
+}
+
+/// A moody ledger in use, where Ada has ten credits; and what was told of captures.
+fn in_use() -> (Moody, Credits, Arc<Mutex<Vec<Paid>>>) {
+    let (moody, told) = (Moody::default(), Arc::new(Mutex::new(Vec::new())));
+    let tell = told.clone();
+    let credits =
+        Credits::builder(moody.clone()).on_paid(move |paid| tell.lock().expect("no panic").push(paid.clone())).build();
+    credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    (moody, credits, told)
+}
+
+/// Waits for the keeper to have settled what it was left.
+fn settled(credits: &Credits) {
+    assert_eq!(credits.shutdown(Duration::from_secs(60)).wait(), Ok(0));
+}
+
+/// Polls once, as a runtime does that then drops the future.
+fn poll_once(future: impl Future) {
+    let mut future = pin!(future);
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+#[test]
+fn a_hold_that_is_dropped_is_voided() {
+    let (moody, credits, told) = in_use();
+    let held = credits.hold(&ada(), &report(), 4).wait().expect("a hold");
+    assert_eq!((held.amount(), held.account(), held.operation()), (4, &ada(), &report()));
+    assert_eq!(held.balance(), Some(Balance { available: 6, held: 4 }));
+    moody.has(6, 4);
+    drop(held);
+    settled(&credits);
+    moody.has(10, 0);
+    assert_eq!(told.lock().expect("no panic").len(), 0);
+}
+
+#[test]
+fn a_panic_voids_what_it_unwinds_through() {
+    let (moody, credits, _) = in_use();
+    let (account, work) = (ada(), report());
+    let paid = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _held = credits.hold(&account, &work, 4).wait().expect("a hold");
+        panic!("the work fails");
+    }));
+    assert!(paid.is_err());
+    settled(&credits);
+    moody.has(10, 0);
+}
+
+#[test]
+fn captures_take_all_or_a_part_and_are_told_once() {
+    let (moody, credits, told) = in_use();
+    let hold = || credits.hold(&ada(), &report(), 4).wait().expect("a hold");
+    let settled = hold().capture().wait().expect("a capture");
+    assert_eq!((settled.amount, settled.later), (4, false));
+    assert_eq!(settled.captured.expect("an answer").balance, Balance { available: 6, held: 0 });
+    hold().capture_part(1).wait().expect("a capture");
+    moody.has(5, 0);
+    let nothing = hold().capture_part(0).wait().expect("nothing to do");
+    assert_eq!((nothing.amount, nothing.captured), (0, None));
+    self::settled(&credits);
+    assert_eq!(hold().capture_part(5).wait(), Err(CreditsError::ExceedsHold { amount: 5, held: 4 }));
+    self::settled(&credits);
+    assert_eq!(hold().capture_part(-1).wait(), Err(CreditsError::InvalidAmount { amount: -1 }));
+    self::settled(&credits);
+    moody.has(5, 0);
+    let told: Vec<_> = told.lock().expect("no panic").iter().map(|paid| (paid.amount, paid.late)).collect();
+    assert_eq!(told, [(4, false), (1, false)]);
+}
+
+#[test]
+fn zero_credits_need_no_ledger() {
+    let (moody, credits, told) = in_use();
+    moody.on_holds([Whim::Away]);
+    moody.on_captures([Whim::Away]);
+    let stranger = AccountId::new("stranger").expect("a name");
+    let held = credits.hold(&stranger, &report(), 0).wait().expect("nothing to hold");
+    assert_eq!((held.amount(), held.balance(), held.expires_at()), (0, None, None));
+    let settled = held.capture().wait().expect("nothing to capture");
+    assert_eq!((settled.amount, settled.captured, settled.later), (0, None, false));
+    drop(credits.hold(&stranger, &report(), 0).wait());
+    self::settled(&credits);
+    assert_eq!(moody.0.memory.verify().wait().expect("a ledger").holds, 0);
+    assert_eq!(told.lock().expect("no panic").len(), 0);
+    let refused = credits.hold(&ada(), &report(), -5).wait().map(|_| ());
+    assert!(refused.is_err(), "a whim or a negative amount: in neither case a hold");
+    let refused = credits.hold(&ada(), &report(), -5).wait().map(|_| ());
+    assert_eq!(refused, Err(CreditsError::InvalidAmount { amount: -5 }));
+}
+
+#[test]
+fn a_capture_goes_on_when_its_caller_is_gone() {
+    let (moody, credits, told) = in_use();
+    // Dropped before it was polled, and while it waits.
+    drop(credits.hold(&ada(), &report(), 1).wait().expect("a hold").capture());
+    moody.on_captures([Whim::Slow]);
+    poll_once(credits.hold(&ada(), &report(), 2).wait().expect("a hold").capture());
+    moody.goes_on();
+    // And while it fails.
+    moody.on_captures([Whim::Away, Whim::Away]);
+    drop(credits.hold(&ada(), &report(), 4).wait().expect("a hold").capture());
+    settled(&credits);
+    moody.has(3, 0);
+    let mut told: Vec<_> = told.lock().expect("no panic").iter().map(|paid| paid.amount).collect();
+    told.sort_unstable();
+    assert_eq!(told, [1, 2, 4]);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again_later() {
+    let (moody, credits, told) = in_use();
+    // It took the first one, and was not heard.
+    for whims in [[Whim::Unheard, Whim::Away], [Whim::Away, Whim::Unheard]] {
+        moody.on_captures(whims);
+        let settled = credits.hold(&ada(), &report(), 2).wait().expect("a hold").capture().wait().expect("later");
+        assert_eq!((settled.amount, settled.captured, settled.later), (2, None, true));
+    }
+    settled(&credits);
+    moody.has(6, 0);
+    assert_eq!(told.lock().expect("no panic").len(), 2);
+    let page = moody.0.memory.history(ada(), None, 10).wait().expect("a history");
+    assert_eq!(page.entries.iter().filter(|entry| entry.kind == EntryKind::Capture).count(), 2);
+}
+
+#[test]
+fn a_hold_that_was_not_heard_of_is_no_work_and_is_given_back() {
+    let (moody, credits, _) = in_use();
+    moody.on_holds([Whim::Away, Whim::Unheard]);
+    for _ in 0..2 {
+        let refused = credits.hold(&ada(), &report(), 4).wait().map(|_| ());
+        assert!(refused.expect_err("no hold").is_unavailable());
+    }
+    settled(&credits);
+    moody.has(10, 0);
+}
+
+#[test]
+fn a_hold_whose_caller_leaves_is_given_back() {
+    let (moody, credits, _) = in_use();
+    drop(credits.hold(&ada(), &report(), 4));
+    settled(&credits);
+    moody.has(10, 0);
+}
+
+#[test]
+fn what_is_lost_is_counted_and_not_told_as_paid() {
+    let (moody, told) = (Moody::default(), Arc::new(Mutex::new(Vec::new())));
+    let tell = told.clone();
+    let credits = Credits::builder(moody.clone())
+        .hold_lifetime(Duration::from_millis(1))
+        .on_paid(move |paid: &Paid| tell.lock().expect("no panic").push(paid.amount))
+        .build();
+    credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    moody.on_captures([Whim::Away; 100]);
+    let lost = crate::sample_value("credit_settles_lost_total", &[]).unwrap_or(0.0);
+    let settled = credits.hold(&ada(), &report(), 4).wait().expect("a hold").capture().wait().expect("later");
+    assert!(settled.later);
+    self::settled(&credits);
+    assert!(crate::sample_value("credit_settles_lost_total", &[]).expect("a family") > lost);
+    assert!(told.lock().expect("no panic").is_empty());
+}
+
+#[test]
+fn one_of_two_calls_with_a_key_is_served() {
+    let (moody, credits, _) = in_use();
+    let key = || Some(Key::new("order 7").expect("a key"));
+    let first = credits.hold_once(&ada(), &report(), 4, key()).wait().expect("a hold");
+    let again = || credits.hold_once(&ada(), &report(), 4, key()).wait().map(|_| ());
+    let duplicate = |state| Err(CreditsError::Duplicate { hold: first.id(), state });
+    assert_eq!(again(), duplicate(HoldState::Open));
+    let duplicate = duplicate(HoldState::Captured(4));
+    first.capture().wait().expect("a capture");
+    assert_eq!(again(), duplicate);
+    moody.has(6, 0);
+}
+
+#[test]
+fn a_shutdown_tells_what_it_leaves_and_holds_after_it_expire() {
+    let (moody, credits, _) = in_use();
+    moody.on_captures([Whim::Slow]);
+    drop(credits.hold(&ada(), &report(), 4).wait().expect("a hold").capture());
+    let stands = credits.hold(&ada(), &report(), 1).wait().expect("a hold");
+    assert_eq!(credits.shutdown(Duration::ZERO).wait(), Ok(1));
+    moody.goes_on();
+    drop(stands);
+    settled(&credits);
+    moody.has(6, 0);
+}
+
+#[test]
+fn a_ledger_that_panics_does_not_end_its_keeper() {
+    #[derive(Debug)]
+    struct Panics(Memory);
+    impl Ledger for Panics {
+        fn grant(&self, grant: Grant) -> Answer<Granted> {
+            self.0.grant(grant)
+        }
+        fn hold(&self, request: HoldRequest) -> Answer<Placed> {
+            self.0.hold(request)
+        }
+        fn capture(&self, hold: HoldId, amount: i64) -> Answer<Captured> {
+            self.0.capture(hold, amount)
+        }
+        fn void(&self, _: HoldId) -> Answer<Voided> {
+            panic!("a void")
+        }
+        fn extend(&self, hold: HoldId, lifetime: Duration) -> Answer<Extended> {
+            self.0.extend(hold, lifetime)
+        }
+        fn balance(&self, account: AccountId) -> Answer<Balance> {
+            self.0.balance(account)
+        }
+        fn history(&self, account: AccountId, before: Option<i64>, limit: u32) -> Answer<Page> {
+            self.0.history(account, before, limit)
+        }
+        fn expire(&self, _: u32) -> Answer<Expired> {
+            panic!("a reaper")
+        }
+        fn totals(&self) -> Answer<Totals> {
+            self.0.totals()
+        }
+        fn verify(&self) -> Answer<Verified> {
+            self.0.verify()
+        }
+    }
+    let credits = Credits::new(Panics(Memory::new()));
+    credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    drop(credits.hold(&ada(), &report(), 4).wait().expect("a hold"));
+    drop(credits.hold(&ada(), &report(), 1).wait().expect("a hold").capture());
+    settled(&credits);
+    assert_eq!(credits.balance(ada()).wait(), Ok(Balance { available: 5, held: 4 }));
+}

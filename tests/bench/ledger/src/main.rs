@@ -1,0 +1,151 @@
+//! Pairs of hold and capture a second, and how long a pair takes, by engine and number of clients; PostgreSQL beside a
+//! bare update on the same server.
+//!
+//! `ledger [SECONDS]`: how long each row is measured, 3 seconds unless written. It needs PostgreSQL, and starts one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use monitor_runtime::credits::{AccountId, Credits, Grant, Ledger, Memory, Operation, Postgres, Sqlite};
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+const CLIENTS: [usize; 4] = [1, 16, 64, 256];
+const ACCOUNTS: usize = 10_000;
+const CONNECTIONS: usize = 16;
+
+fn main() {
+    let seconds = std::env::args().nth(1).map_or(3.0, |seconds| seconds.parse().expect("a number of seconds"));
+    let duration = Duration::from_secs_f64(seconds);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+
+    println!("| engine | accounts | clients | pairs/s | p50 ms | p99 ms |");
+    println!("|---|---|---|---|---|---|");
+    engine(&runtime, duration, "memory", Memory::new());
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let ledger = Sqlite::open(directory.path().join("ledger.db")).expect("a ledger");
+    engine(&runtime, duration, "SQLite, WAL, synchronous=FULL", ledger);
+
+    let server = servers::Postgres::start_durable();
+    let url = server.database();
+    let ledger = Postgres::builder(&url).connections(CONNECTIONS).open().expect("a ledger");
+    engine(&runtime, duration, "PostgreSQL", ledger);
+    bare(&runtime, duration, &url);
+}
+
+/// The rows of one engine: one hot account, then many.
+fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger) {
+    let credits = Credits::new(ledger);
+    let accounts: Arc<[AccountId]> =
+        (0..ACCOUNTS).map(|n| AccountId::new(format!("account {n}")).expect("a name")).collect();
+    let granted: Vec<_> =
+        accounts.iter().map(|account| credits.grant(Grant::new(account.clone(), 1_000_000_000))).collect();
+    for grant in granted {
+        grant.wait().expect("a grant");
+    }
+    let operation = Operation::new("bench").expect("a name");
+    for used in [1, ACCOUNTS] {
+        for clients in CLIENTS {
+            let (credits, accounts, operation) = (credits.clone(), accounts.clone(), operation.clone());
+            let row = measured(runtime, duration, clients, move |n| {
+                let (credits, operation) = (credits.clone(), operation.clone());
+                let account = accounts[n.wrapping_mul(7919) % used].clone();
+                async move {
+                    let held = credits.hold(&account, &operation, 5).await.expect("a hold");
+                    assert!(!held.capture().await.expect("a capture").later);
+                }
+            });
+            row.print(name, used, clients);
+        }
+    }
+    assert_eq!(credits.verify().wait().expect("a ledger").violations, []);
+}
+
+/// One update of one statement, which is the least that a durable step can be: a pair is two of them.
+fn bare(runtime: &Runtime, duration: Duration, url: &str) {
+    let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(url.parse().expect("a URL"), NoTls, manager);
+    let pool = Pool::builder(manager).max_size(CONNECTIONS).build().expect("a pool");
+    runtime.block_on(async {
+        let client = pool.get().await.expect("a connection");
+        let make = "CREATE TABLE bare (id int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 50);
+            INSERT INTO bare SELECT n, 1000000000 FROM generate_series(0, 9999) n";
+        client.batch_execute(make).await.expect("a table");
+    });
+    for used in [1, ACCOUNTS] {
+        for clients in CLIENTS {
+            let pool = pool.clone();
+            let row = measured(runtime, duration, clients, move |n| {
+                let pool = pool.clone();
+                let id = (n.wrapping_mul(7919) % used) as i32;
+                async move {
+                    for _ in 0..2 {
+                        let client = pool.get().await.expect("a connection");
+                        let sql = "UPDATE bare SET n = n - 5 WHERE id = $1 AND n >= 5 RETURNING n";
+                        let statement = client.prepare_cached(sql).await.expect("a statement");
+                        client.query_one(&statement, &[&id]).await.expect("a row");
+                    }
+                }
+            });
+            row.print("PostgreSQL, a bare update twice", used, clients);
+        }
+    }
+}
+
+struct Row {
+    took: Duration,
+    /// Of each pair, in order.
+    latencies: Vec<Duration>,
+}
+
+impl Row {
+    fn print(&self, engine: &str, accounts: usize, clients: usize) {
+        let at = |share: f64| {
+            let index = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len() - 1);
+            self.latencies[index].as_secs_f64() * 1e3
+        };
+        let rate = self.latencies.len() as f64 / self.took.as_secs_f64();
+        println!("| {engine} | {accounts} | {clients} | {rate:.0} | {:.2} | {:.2} |", at(0.5), at(0.99));
+    }
+}
+
+/// So many clients that do one pair after the other for so long.
+fn measured<F: Future<Output = ()> + Send>(
+    runtime: &Runtime,
+    duration: Duration,
+    clients: usize,
+    pair: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> Row {
+    runtime.block_on(async {
+        let done = Arc::new(AtomicBool::new(false));
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..clients)
+            .map(|client| {
+                let (done, pair) = (done.clone(), pair.clone());
+                tokio::spawn(async move {
+                    let mut latencies = Vec::new();
+                    let mut n = client * 31;
+                    while !done.load(Ordering::Relaxed) {
+                        let start = Instant::now();
+                        pair(n).await;
+                        latencies.push(start.elapsed());
+                        n += clients;
+                    }
+                    latencies
+                })
+            })
+            .collect();
+        tokio::time::sleep(duration).await;
+        done.store(true, Ordering::Relaxed);
+        let mut latencies = Vec::new();
+        for task in tasks {
+            latencies.extend(task.await.expect("no panic"));
+        }
+        let took = start.elapsed();
+        latencies.sort_unstable();
+        Row { took, latencies }
+    })
+}
