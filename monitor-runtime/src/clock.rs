@@ -32,16 +32,6 @@ pub(crate) fn seconds_since(start: u64) -> f64 {
     seconds_since_by_time_stamp(start).unwrap_or_else(|| seconds_since_by_other(start))
 }
 
-/// Seconds between two of [`ticks`]; 0 if they are the wrong way round.
-#[inline]
-pub(crate) fn seconds_between(start: u64, end: u64) -> f64 {
-    #[cfg(feature = "test-util")]
-    if MANUAL.get().is_some() {
-        return seconds(start, end, SECONDS_A_NANOSECOND);
-    }
-    seconds(start, end, rate().unwrap_or(SECONDS_A_NANOSECOND))
-}
-
 /// [`seconds_since`] where it is a matter of a few instructions; `None` when another clock measures, or none is chosen.
 #[inline(always)]
 pub(crate) fn seconds_since_by_time_stamp(start: u64) -> Option<f64> {
@@ -138,22 +128,22 @@ impl StoreClock {
     }
 }
 
-/// Milliseconds since the epoch at `ticks`. They run as evenly as the ticks do, whatever is done to the system's clock,
-/// and [`follow_wall`] keeps them near it.
+/// Milliseconds since the epoch, so many seconds after `ticks`. They run as evenly as the ticks do, whatever is done to
+/// the system's clock, and [`follow_wall`] keeps them near it.
 #[inline]
-pub(crate) fn unix_ms(ticks: u64) -> u64 {
+pub(crate) fn unix_ms(ticks: u64, seconds: f64) -> u64 {
     #[cfg(feature = "test-util")]
     if MANUAL.get().is_some() {
-        return MANUAL_EPOCH_MS + ticks / 1_000_000;
+        return MANUAL_EPOCH_MS + ticks / 1_000_000 + (seconds * 1e3) as u64;
     }
     let (offset, rate) = (OFFSET_MS.load(Ordering::Relaxed), known_rate().unwrap_or(SECONDS_A_NANOSECOND));
     let offset = if offset == 0 { first_offset() } else { offset };
-    ((ticks as i64 as f64 * (rate * 1e3)) as i64).wrapping_add(offset) as u64
+    (((ticks as i64 as f64 * rate + seconds) * 1e3) as i64).wrapping_add(offset) as u64
 }
 
 /// Milliseconds since the epoch now, as [`unix_ms`] counts them.
 pub(crate) fn unix_ms_now() -> u64 {
-    unix_ms(ticks())
+    unix_ms(ticks(), 0.0)
 }
 
 /// Moves what [`unix_ms`] gives towards the system's clock: half a second at a time, so that nothing that looks at it
@@ -389,7 +379,8 @@ mod tests {
         // A clock that is set meanwhile is followed slowly.
         assert!(before - 2.0 <= at && at <= after + 2.0, "{before} <= {at} <= {after}");
         let ticks = ticks();
-        assert!(unix_ms(ticks) >= unix_ms(ticks - 1));
+        assert!(unix_ms(ticks, 0.0) >= unix_ms(ticks - 1, 0.0));
+        assert_eq!(unix_ms(ticks, 1.5), unix_ms(ticks, 0.5) + 1_000);
         follow_wall();
         assert!((unix_seconds() - unix_ms_now() as f64 / 1e3).abs() < 2.0);
     }

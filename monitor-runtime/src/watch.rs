@@ -65,11 +65,12 @@ pub(crate) fn endpoint(name: &str) -> &'static Endpoint {
     found.endpoint
 }
 
-/// Puts a call before the detector: when it ended, in [`clock::ticks`], and how long it took; NaN where that says
-/// nothing.
+/// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; whether that is a latency;
+/// and what became of it.
 #[inline]
-pub(crate) fn observe(endpoint: &'static Endpoint, end: u64, seconds: f64, observed: Observed) {
-    let call = Seen { at: clock::unix_ms(end), seconds: seconds as f32, observed };
+pub(crate) fn observe(endpoint: &'static Endpoint, start: u64, seconds: f64, timed: bool, observed: Observed) {
+    let call =
+        Seen { at: clock::unix_ms(start, seconds), seconds: if timed { seconds as f32 } else { f32::NAN }, observed };
     match endpoint.put(call) {
         Put::Waits => {}
         put => judge(endpoint, call, put),
@@ -253,7 +254,6 @@ impl Target for &'static Endpoint {
 
     #[inline]
     fn record(self, start: u64, outcome: Outcome, _: u64) {
-        let end = clock::ticks();
         let observed = match outcome {
             Outcome::Success => Observed::Success,
             Outcome::Refused => Observed::Refused,
@@ -261,7 +261,7 @@ impl Target for &'static Endpoint {
             Outcome::Panic => Observed::Panic,
             Outcome::Cancelled => Observed::Cancelled,
         };
-        observe(self, end, clock::seconds_between(start, end), observed);
+        observe(self, start, clock::seconds_since(start), true, observed);
     }
 }
 

@@ -381,3 +381,158 @@ mod limits {
         assert_eq!(first.place.file, file!());
     }
 }
+
+#[cfg(feature = "actix")]
+mod requests {
+    use super::*;
+    use actix_web::body::BoxBody;
+    use actix_web::dev::{Service, ServiceResponse};
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, init_service, try_call_service};
+    use actix_web::{App, Error, HttpResponse, error, web};
+    use monitor_runtime::actix::Monitor;
+
+    fn quiet(endpoint: &str, but: &[&str]) {
+        for reason in Reason::ALL.map(Reason::as_str).iter().filter(|reason| !but.contains(reason)) {
+            assert_eq!(counted(endpoint, reason), 0.0, "{endpoint} {reason}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_answers_500_is_a_server_error() {
+        let _time = Manual::start();
+        let app = init_service(
+            App::new().wrap(Monitor::default()).service(
+                web::scope("/anomalies")
+                    .route("/error", web::get().to(HttpResponse::InternalServerError))
+                    .route("/err", web::get().to(|| async { Err::<&str, Error>(error::ErrorBadGateway("down")) })),
+            ),
+        )
+        .await;
+        for path in ["/anomalies/error", "/anomalies/err"] {
+            for _ in 0..3 {
+                call_service(&app, TestRequest::get().uri(path).to_request()).await;
+            }
+            assert_eq!(counted(path, "server_error"), 3.0);
+            assert_eq!(error_rate(path), 1.0);
+            quiet(path, &["server_error"]);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_takes_over_a_second_is_slow() {
+        let time = std::rc::Rc::new(Manual::start());
+        let clock = std::rc::Rc::clone(&time);
+        let app = init_service(
+            App::new()
+                .wrap_fn(move |request, inner| {
+                    // Inside of the middleware, as if the handler took the time.
+                    clock.advance(MS * 1_200);
+                    inner.call(request)
+                })
+                .wrap(Monitor::default())
+                .route("/anomalies/slow", web::get().to(|| async { "at last" })),
+        )
+        .await;
+        call_service(&app, TestRequest::get().uri("/anomalies/slow").to_request()).await;
+        assert_eq!(counted("/anomalies/slow", "high_latency"), 1.0);
+        assert_eq!(threshold("/anomalies/slow"), 1.0);
+        quiet("/anomalies/slow", &["high_latency"]);
+        drop(time);
+    }
+
+    #[actix_web::test]
+    async fn a_refusal_and_a_redirect_are_traffic() {
+        let _time = Manual::start();
+        let app = init_service(App::new().wrap(Monitor::default()).route(
+            "/anomalies/{status}",
+            web::get().to(|status: web::Path<u16>| async move {
+                HttpResponse::build(StatusCode::from_u16(*status).expect("a status")).finish()
+            }),
+        ))
+        .await;
+        for status in ["401", "402", "404", "429", "302", "200"] {
+            call_service(&app, TestRequest::get().uri(&format!("/anomalies/{status}")).to_request()).await;
+        }
+        assert_eq!(error_rate("/anomalies/{status}"), 0.0);
+        quiet("/anomalies/{status}", &[]);
+    }
+
+    #[actix_web::test]
+    async fn a_panic_and_a_client_that_left_are_told_apart() {
+        let _time = Manual::start();
+        let app = init_service(App::new().wrap(Monitor::default()).route(
+            "/anomalies/odd/{how}",
+            web::get().to(|how: web::Path<String>| async move {
+                assert_ne!(*how, "panic", "on purpose");
+                std::future::pending::<()>().await;
+                "never"
+            }),
+        ))
+        .await;
+        let mut call = Box::pin(app.call(TestRequest::get().uri("/anomalies/odd/leave").to_request()));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(call);
+        let panics = catch_unwind(AssertUnwindSafe(|| {
+            let mut call = Box::pin(app.call(TestRequest::get().uri("/anomalies/odd/panic").to_request()));
+            let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }));
+        assert!(panics.is_err());
+        assert_eq!(counted("/anomalies/odd/{how}", "panic"), 1.0);
+        assert_eq!(error_rate("/anomalies/odd/{how}"), 0.5);
+        quiet("/anomalies/odd/{how}", &["panic"]);
+    }
+
+    #[actix_web::test]
+    async fn a_websocket_is_no_slow_request() {
+        let time = std::rc::Rc::new(Manual::start());
+        let clock = std::rc::Rc::clone(&time);
+        let app = init_service(
+            App::new()
+                .wrap_fn(move |request, inner| {
+                    clock.advance(SECOND * 30);
+                    inner.call(request)
+                })
+                .wrap(Monitor::default())
+                .route("/anomalies/socket", web::get().to(HttpResponse::SwitchingProtocols)),
+        )
+        .await;
+        call_service(&app, TestRequest::get().uri("/anomalies/socket").to_request()).await;
+        quiet("/anomalies/socket", &[]);
+    }
+
+    #[actix_web::test]
+    async fn an_error_of_an_inner_middleware_is_judged_by_its_response() {
+        let _time = Manual::start();
+        let app = init_service(
+            App::new()
+                .wrap_fn(|request, _| {
+                    let refuse = request.path().ends_with("402");
+                    drop(request);
+                    std::future::ready(Err::<ServiceResponse<BoxBody>, _>(if refuse {
+                        error::ErrorPaymentRequired("no credits")
+                    } else {
+                        error::ErrorInternalServerError("broken")
+                    }))
+                })
+                .wrap(Monitor::default())
+                .route("/anomalies/inner/{status}", web::get().to(|| async { "never" })),
+        )
+        .await;
+        for path in ["/anomalies/inner/402", "/anomalies/inner/500"] {
+            assert!(try_call_service(&app, TestRequest::get().uri(path).to_request()).await.is_err());
+        }
+        assert_eq!(counted("/anomalies/inner/{status}", "server_error"), 1.0);
+        quiet("/anomalies/inner/{status}", &["server_error"]);
+    }
+
+    #[test]
+    fn an_error_of_actix_in_a_watched_block_is_judged_by_its_response() {
+        let _time = Manual::start();
+        let block = |error| detect_anomalies("scope_actix").run(|| Err::<(), Error>(error));
+        assert!(block(error::ErrorNotFound("nothing")).is_err());
+        assert_eq!(counted("scope_actix", "exception"), 0.0);
+        assert!(block(error::ErrorBadGateway("down")).is_err());
+        assert_eq!(counted("scope_actix", "exception"), 1.0);
+    }
+}

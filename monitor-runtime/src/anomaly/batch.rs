@@ -23,7 +23,7 @@ const WAITING_MAX: usize = 16;
 /// How many trays there are; threads beyond share them.
 const TRAYS: usize = 4;
 /// How long the first of a tray waits, as far as there is another call that can see it.
-const WAIT_MS: u64 = 250;
+const WAIT_MS: u64 = 1_000;
 
 /// What became of a call that was put somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,26 +73,36 @@ impl Batches {
         if ripe { Put::Ripe } else { Put::Waits }
     }
 
-    /// Takes out all that wait, in the order of time.
-    pub(crate) fn take(&self, mut each: impl FnMut(Seen)) {
-        let mut taken = [Waiting::default(); TRAYS];
-        for (tray, taken) in self.trays.iter().zip(&mut taken) {
+    /// Takes out all that wait, in the order of time. They lie in `taken` meanwhile.
+    pub(crate) fn take(&self, taken: &mut Taken, mut each: impl FnMut(&Seen)) {
+        let (mut last, mut trays) = (0, 0);
+        for (number, (tray, taken)) in self.trays.iter().zip(&mut taken.0).enumerate() {
             let mut waiting = lock(&tray.0);
-            if waiting.count > 0 {
-                *taken = *waiting;
-                waiting.count = 0;
+            let count = std::mem::take(&mut waiting.count);
+            if count > 0 {
+                taken.calls[..count].copy_from_slice(&waiting.calls[..count]);
+                (last, trays) = (number, trays + 1);
             }
+            taken.count = count;
+        }
+        let taken = &taken.0;
+        if trays <= 1 {
+            return taken[last].calls[..taken[last].count].iter().for_each(each);
         }
         // Each tray is in order but for threads that share it: the least of the heads comes next.
         let mut next = [0; TRAYS];
         loop {
             let heads = (0..TRAYS).filter(|&tray| next[tray] < taken[tray].count);
             let Some(tray) = heads.min_by_key(|&tray| taken[tray].calls[next[tray]].at) else { break };
-            each(taken[tray].calls[next[tray]]);
+            each(&taken[tray].calls[next[tray]]);
             next[tray] += 1;
         }
     }
 }
+
+/// Where calls lie between their trays and their judge.
+#[derive(Debug, Default)]
+pub(crate) struct Taken([Waiting; TRAYS]);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,7 +134,7 @@ mod tests {
 
     fn taken(batches: &Batches) -> Vec<u64> {
         let mut all = Vec::new();
-        batches.take(|call| all.push(call.at));
+        batches.take(&mut Taken::default(), |call| all.push(call.at));
         all
     }
 
@@ -146,7 +156,7 @@ mod tests {
         const EACH: u64 = 20_000;
         let batches = Batches::default();
         let count = Mutex::new(0);
-        let empty = || batches.take(|_| *count.lock().expect("no panic") += 1);
+        let empty = || batches.take(&mut Taken::default(), |_| *count.lock().expect("no panic") += 1);
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::batch::{Batches, Put, Seen};
+use super::batch::{Batches, Put, Seen, Taken};
 use super::detector::{Detector, Observed, StateError};
 use super::limits::Limits;
 use super::verdict::{Kind, Reason, Verdict};
@@ -77,6 +77,7 @@ struct Judge {
     by_file: Option<Given>,
     muted: Muted,
     held: [Held; SINGLES],
+    taken: Taken,
 }
 
 /// How many reasons are of single calls; they come first.
@@ -141,6 +142,7 @@ impl Endpoint {
                 by_file: None,
                 muted: Muted::NONE,
                 held: [Held::default(); SINGLES],
+                taken: Taken::default(),
             }),
         }
     }
@@ -178,7 +180,7 @@ impl Endpoint {
     fn judged(&self, now: Option<u64>) -> Findings {
         let mut findings = Findings::default();
         let mut judge = self.lock();
-        let Judge { detector, muted, held, .. } = &mut *judge;
+        let Judge { detector, muted, held, taken, .. } = &mut *judge;
         let mut find = |verdict: Verdict| {
             if muted.has(verdict.reason) {
                 return;
@@ -193,7 +195,7 @@ impl Endpoint {
         };
         let mut any = false;
         let mut verdicts = Vec::new();
-        self.calls.take(|call| {
+        self.calls.take(taken, |call| {
             any = true;
             detector.observe(call.at, f64::from(call.seconds), call.observed, &mut verdicts);
         });

@@ -10,14 +10,18 @@ use actix_web::http::{Method, StatusCode};
 use foldhash::fast::RandomState;
 
 use super::settings::{OTHER, Settings};
+use crate::anomaly::Endpoint;
 use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
 use crate::metrics::{CounterSeries, HistogramSeries, has_series};
+use crate::watch;
 
 /// The series of every request.
 #[derive(Clone, Copy)]
 pub(super) struct Series {
     pub(super) requests: CounterSeries,
     pub(super) latency: HistogramSeries,
+    /// What judges them.
+    pub(super) endpoint: &'static Endpoint,
 }
 
 /// One route, or that none matched.
@@ -64,7 +68,11 @@ impl Route {
         let (endpoint, name) = (self.endpoint(settings), settings.method(method));
         let requests = || API_REQUESTS { endpoint, method: name, status: status.as_u16() };
         let latency = || API_REQUEST_LATENCY { endpoint, method: name };
-        let series = Series { requests: API_REQUESTS.with(requests()), latency: API_REQUEST_LATENCY.with(latency()) };
+        let series = Series {
+            requests: API_REQUESTS.with(requests()),
+            latency: API_REQUEST_LATENCY.with(latency()),
+            endpoint: watch::endpoint(endpoint),
+        };
         // What counts under `_overflow` may have a series of its own the next time; and of methods that nobody listed
         // there is no end.
         let own =

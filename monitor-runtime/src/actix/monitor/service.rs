@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::body::followed;
 use super::settings::Monitor;
-use super::watched::{Watched, Worker};
+use super::watched::{End, Watched, Worker};
 
 impl<S, B> Transform<S, ServiceRequest> for Monitor
 where
@@ -130,7 +130,7 @@ where
             }
             Poll::Ready(Err(error)) => {
                 if let Some(watched) = this.watched.take() {
-                    watched.end(error.as_response_error().status_code());
+                    watched.end(error.as_response_error().status_code(), End::Answered);
                 }
             }
         }
@@ -153,7 +153,7 @@ fn guarded<T>(watched: &mut Option<Watched>, step: impl FnOnce() -> T) -> T {
     impl Drop for OnPanic<'_> {
         fn drop(&mut self) {
             if let Some(watched) = self.0.take() {
-                watched.end(StatusCode::INTERNAL_SERVER_ERROR);
+                watched.end(StatusCode::INTERNAL_SERVER_ERROR, End::Panicked);
             }
         }
     }

@@ -9,9 +9,11 @@ use actix_web::http::{Method, StatusCode, header::HeaderName};
 
 use super::found::{Found, Route};
 use super::settings::Settings;
+use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
 use crate::clock;
 use crate::metrics::{GaugeSeries, TraceId};
+use crate::watch;
 
 /// What one worker's copy of the middleware keeps.
 pub(super) struct Worker {
@@ -46,19 +48,33 @@ impl Worker {
         self.routes.get()?.match_pattern(path)
     }
 
-    fn record(&self, kept: &Kept, route: &Route, status: StatusCode) {
+    fn record(&self, kept: &Kept, route: &Route, status: StatusCode, end: End) {
         let series = route.series(&self.settings, &kept.method, status);
         series.requests.inc();
-        if status != StatusCode::SWITCHING_PROTOCOLS {
-            match kept.trace_id.or_else(|| self.settings.current_trace_id()) {
-                None => drop(series.latency.observe_since(kept.start)),
-                Some(trace_id) => series.latency.observe_traced(clock::seconds_since(kept.start), trace_id),
+        // A websocket ends when one side likes.
+        let timed = status != StatusCode::SWITCHING_PROTOCOLS;
+        let seconds = match timed.then(|| kept.trace_id.or_else(|| self.settings.current_trace_id())) {
+            None => clock::seconds_since(kept.start),
+            Some(None) => series.latency.observe_since(kept.start),
+            Some(Some(trace_id)) => {
+                let seconds = clock::seconds_since(kept.start);
+                series.latency.observe_traced(seconds, trace_id);
+                seconds
             }
-        }
-        if self.settings.is_error(status) {
+        };
+        let is_error = self.settings.is_error(status);
+        if is_error {
             let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
             API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
         }
+        let observed = match end {
+            End::Panicked => Observed::Panic,
+            End::Left => Observed::Cancelled,
+            End::Answered if is_error => Observed::ServerError,
+            End::Answered if status.is_client_error() => Observed::Refused,
+            End::Answered => Observed::Success,
+        };
+        watch::observe(series.endpoint, kept.start, seconds, timed, observed);
     }
 
     /// The body is over, whether it was sent to its end or not.
@@ -77,12 +93,22 @@ impl Worker {
 
     /// There is no response, but a status.
     #[cold]
-    fn record_without_response(&self, kept: &Kept, status: StatusCode) {
+    fn record_without_response(&self, kept: &Kept, status: StatusCode, end: End) {
         let route = self.found.with_pattern(&self.settings, self.pattern_of(&kept.path).as_deref());
         if !route.skipped {
-            self.record(kept, &route, status);
+            self.record(kept, &route, status, end);
         }
     }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a response, or an error that becomes one.
+    Answered,
+    Panicked,
+    /// Its client left.
+    Left,
 }
 
 /// A status that no response has: the client left before there was one.
@@ -155,7 +181,7 @@ impl Watched {
         if route.skipped {
             return None;
         }
-        self.worker.record(kept, &route, response.status());
+        self.worker.record(kept, &route, response.status(), End::Answered);
         kept.route = Some(route);
         kept.stage = Stage::Sent;
         kept.left = Left::NOTHING;
@@ -166,10 +192,10 @@ impl Watched {
     }
 
     /// There is no response, but a status.
-    pub(super) fn end(mut self, status: StatusCode) {
+    pub(super) fn end(mut self, status: StatusCode, end: End) {
         if let Some(kept) = self.kept.as_deref_mut() {
             kept.stage = Stage::Over;
-            self.worker.record_without_response(kept, status);
+            self.worker.record_without_response(kept, status, end);
         }
     }
 
@@ -213,7 +239,7 @@ impl Drop for Watched {
         match kept.stage {
             Stage::Served => {
                 if let Ok(left) = StatusCode::from_u16(CLIENT_LEFT) {
-                    self.worker.record_without_response(&kept, left);
+                    self.worker.record_without_response(&kept, left, End::Left);
                 }
             }
             Stage::Sent => {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use harness::{black_box, heap, instructions, median};
 use monitor_runtime::prometheus::Registry;
-use monitor_runtime::{Format, instrument, metrics, timer, track_latency};
+use monitor_runtime::{Format, detect_anomalies, instrument, metrics, timer, track_latency};
 
 metrics! {
     /// Sessions opened
@@ -25,7 +25,7 @@ metrics! {
 
 /// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured
 /// and 5 % more. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 12] = [
+const LIMITS: [(&str, f64, Case); 13] = [
     // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
     // respect, and its guard asks whether the thread panics: 4 of 9.
     ("a counted call", 9.5, counted),
@@ -36,6 +36,8 @@ const LIMITS: [(&str, f64, Case); 12] = [
     ("a timed call that gives a Result", TIMED, both_result),
     ("a timed call: latency alone", TIMED, tracked),
     ("a timed scope", TIMED, scope),
+    // Of every sixteen calls one judges them all.
+    ("a watched call", 400.0, watched),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
     ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
     ("a scrape, by counter", 250.0, scrape_counter),
@@ -94,7 +96,8 @@ fn work(x: u64) -> u64 {
 
 /// What a call costs over the bare call.
 fn over<R, B>(mut bare: impl FnMut(u64) -> B, mut call: impl FnMut(u64) -> R) -> Result<Cost, String> {
-    const CALLS: u64 = 40;
+    // So many that what is done once in sixteen calls is done as often as it is.
+    const CALLS: u64 = 48;
     let bare = instructions(&mut |calls| (0..calls).for_each(|x| drop(black_box(bare(black_box(x))))), CALLS)?;
     let mut calls = |calls| (0..calls).for_each(|x| drop(black_box(call(black_box(x)))));
     let with = instructions(&mut calls, CALLS)?;
@@ -182,6 +185,17 @@ fn scope() -> Result<Cost, String> {
         let _timer = timer!(LATENCY, auth_method = "password");
         work(x)
     })
+}
+
+fn watched() -> Result<Cost, String> {
+    fn bare(x: u64) -> Result<u64, String> {
+        Ok(work(x))
+    }
+    #[detect_anomalies("gate", latency_threshold = 60)]
+    fn call(x: u64) -> Result<u64, String> {
+        Ok(work(x))
+    }
+    over(bare, call)
 }
 
 /// In families of the same declaration, because each keys its hashes by chance: the median stands for all.
