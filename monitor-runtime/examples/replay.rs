@@ -2,16 +2,23 @@
 //!
 //! `replay < log` reads `unix_ts_ms endpoint status latency_ms` lines and prints `unix_ts_ms endpoint reason` when an
 //! episode starts and once a minute while it lasts; the reason is `latency`, `error` or `traffic`.
+//!
+//! `replay --format kpi < series` reads `unix_ts,value` lines, a value a minute or so, and prints a score for each.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
-use monitor_runtime::anomaly::{Detector, Kind, Limits, Observed, Reason, Verdict};
+use monitor_runtime::anomaly::{Detector, Kind, Limits, Observed, Reason, Series, Verdict};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => requests(&mut std::io::stdin().lock(), &mut BufWriter::new(std::io::stdout().lock())),
-        other => Err(format!("`replay` takes a log on its standard input and no {other:?}").into()),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (mut log, mut out) = (std::io::stdin().lock(), BufWriter::new(std::io::stdout().lock()));
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] | ["--format", "requests"] => requests(&mut log, &mut out),
+        ["--format", "kpi"] => values(&mut log, &mut out),
+        other => {
+            Err(format!("`replay [--format requests|kpi]` reads its standard input; it knows no {other:?}").into())
+        }
     }
 }
 
@@ -45,6 +52,19 @@ fn requests(log: &mut impl BufRead, out: &mut impl Write) -> Result<(), Box<dyn 
         detectors[endpoint].observe(at, latency / 1_000.0, observed, &mut verdicts);
         tell(&mut verdicts, &names[endpoint], out)?;
         line.clear();
+    }
+    Ok(out.flush()?)
+}
+
+fn values(log: &mut impl BufRead, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    let mut series = Series::new();
+    for (number, line) in log.lines().enumerate() {
+        let line = line?;
+        let parsed = line
+            .split_once(',')
+            .and_then(|(at, value)| Some((at.trim().parse::<f64>().ok()? as u64, value.trim().parse::<f64>().ok()?)));
+        let (at, value) = parsed.ok_or_else(|| format!("line {} is not `unix_ts,value`", number + 1))?;
+        writeln!(out, "{:.6}", series.score(at, value))?;
     }
     Ok(out.flush()?)
 }

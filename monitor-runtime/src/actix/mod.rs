@@ -9,8 +9,6 @@ mod outcome;
 mod pages;
 mod paid;
 mod scrape;
-#[cfg(feature = "actix-session")]
-mod track_sessions;
 
 pub use access::{BearerToken, InvalidToken};
 #[cfg(feature = "dashboard")]
@@ -19,5 +17,3 @@ pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use paid::{OnBehalf, OnBehalfFuture, OnBehalfService, PaidRoute, PaidRouteService};
 pub use scrape::{Scrape, scrape};
-#[cfg(feature = "actix-session")]
-pub use track_sessions::{SignInMethod, TrackSessions, TrackSessionsFuture, TrackSessionsService};

@@ -1,7 +1,7 @@
 //! What is abnormal about an endpoint or a block of code: the pure detector. Who asks it, and who is told, is for others.
 //!
-//! [`Detector`] judges one endpoint: observations and time go in, [`Verdict`]s come out. It reads no clock, takes no lock
-//! and knows of no other.
+//! [`Detector`] judges one endpoint: observations and time go in, [`Verdict`]s come out. [`Series`] scores one series of
+//! a value a minute. Neither reads a clock, takes a lock or knows of any other.
 
 mod batch;
 mod detector;
@@ -9,6 +9,7 @@ mod endpoint;
 mod limits;
 mod names;
 mod news;
+mod series;
 mod verdict;
 
 pub use detector::{Detector, Observed, StateError};
@@ -16,6 +17,7 @@ pub use endpoint::State;
 pub use limits::{LimitError, Limits};
 pub use names::{ENDPOINTS_MAX, WatchError, WatchErrors};
 pub use news::{Anomaly, Event, Subscription};
+pub use series::Series;
 pub use verdict::{Episode, Kind, Reason, Severity, Verdict};
 
 pub(crate) use batch::{Put, Seen};

@@ -17,15 +17,25 @@ const LEARN_SECONDS: f64 = 600.0;
 const HALF_LIFE_SECONDS: f64 = 3.0 * 86_400.0;
 /// How unlikely a false alarm is made: the limit is this and the logarithm of the failures expected in a day, each of
 /// which is an occasion for one.
-const LIMIT: f32 = 3.4;
-const LIMIT_MIN: f32 = 7.0;
+const LIMIT: f32 = 2.2;
+const LIMIT_MIN: f32 = 6.0;
 const LIMIT_MAX: f32 = 18.0;
+/// Less than this multiple of the base is no rise: what nearly always fails cannot do it more often.
+const EFFECT_MIN: f64 = 1.5;
+/// What one slice may add to each sum, in parts of the limit.
+const SLICE_MAX: [f32; 3] = [0.13, 0.13, 0.7];
 /// At least this many failures make an alarm.
 const FAILURES_MIN: f32 = 3.3;
 /// The sum is capped at this multiple of the limit.
 const CAP: f32 = 1.25;
+/// What takes longer to be found is no sudden rise.
+const SUDDEN_MILLISECONDS: u64 = 3 * 3_600_000;
+/// An alarm ends after this long without a failure.
+const QUIET_MILLISECONDS: u64 = 900_000;
 /// Evidence, in nats, that the failures are back to normal, which ends an alarm.
-const BACK: f32 = 2.5;
+const BACK: f32 = 2.7;
+/// The part of it that one slice may add: an alarm does not end by one lucky moment.
+const BACK_SLICE: f32 = 0.3;
 /// Failures expected in one sample of the dispersion.
 const DISPERSION_FAILURES: f64 = 5.0;
 
@@ -74,6 +84,8 @@ pub(super) struct Errors {
     pub(super) dispersion: f32,
     pub(super) samples: f32,
     sample: Share,
+    /// When a call last failed.
+    failed: u64,
     /// Of an open alarm: evidence of the return, and its measure.
     back: f32,
     back_gains: Gains,
@@ -93,6 +105,7 @@ impl Errors {
             dispersion: 1.0,
             samples: 10.0,
             sample: Share::default(),
+            failed: 0,
             back: 0.0,
             back_gains: Gains::default(),
             accepted: BASE_MAX,
@@ -109,19 +122,29 @@ impl Errors {
 
     /// Judges the calls of one slice.
     pub(super) fn close(&mut self, start: u64, calls: u64, failures: u64, calls_a_second: f64) {
+        if failures > 0 {
+            self.failed = start;
+        }
         if calls == 0 {
             return;
         }
         let share = Share { failures: failures as f64, calls: calls as f64 };
         let (calls, failures) = (calls as f32, failures as f32);
         if self.base.calls >= CALLS_LEARNED {
-            for (lane, gains) in self.lanes.iter_mut().zip(self.gains) {
+            for ((lane, gains), most) in self.lanes.iter_mut().zip(self.gains).zip(SLICE_MAX) {
+                if lane.sum < self.limit && start.saturating_sub(lane.since) > SUDDEN_MILLISECONDS {
+                    lane.sum = 0.0;
+                }
                 let gain = gains.of(failures, calls) / self.dispersion;
-                lane.step(gain.min(0.7 * self.limit), CAP * self.limit, start, failures, calls);
+                lane.step(gain.min(most * self.limit), CAP * self.limit, start, failures, calls);
             }
         }
         if self.firing {
-            self.back = (self.back - self.back_gains.of(failures, calls)).max(0.0);
+            if let Some(lane) = self.alarm() {
+                self.aim(lane.seen, lane.weight);
+            }
+            let evidence = -self.back_gains.of(failures, calls);
+            self.back = (self.back + evidence.min(BACK_SLICE * BACK)).max(0.0);
             return;
         }
         self.disperse(share);
@@ -163,11 +186,12 @@ impl Errors {
     /// Makes gains and limit anew from the base.
     fn measure(&mut self, calls_a_second: f64) {
         // Some way to the upper side of what the base may be, as far as it is known.
-        let base = (self.expected() + 0.5 * self.base.failures.sqrt() / self.base.calls).min(0.5);
+        let base = (self.expected() + 0.5 * self.base.failures.sqrt() / self.base.calls).min(0.95);
         let failures_a_day = (base * calls_a_second * 86_400.0).max(1.0) as f32 / self.dispersion;
         self.limit = (LIMIT + failures_a_day.max(1.0).ln()).clamp(LIMIT_MIN, LIMIT_MAX);
         for (gains, alternative) in self.gains.iter_mut().zip([2.0 * base, 5.0 * base, 20.0 * base + 0.05]) {
-            *gains = Gains::new(base, alternative.min(0.95));
+            let alternative = alternative.min(0.97);
+            *gains = if alternative >= EFFECT_MIN * base { Gains::new(base, alternative) } else { Gains::default() };
             gains.failure = gains.failure.min(self.limit / FAILURES_MIN);
         }
     }
@@ -178,19 +202,25 @@ impl Errors {
         (worst.sum >= self.limit).then_some(*worst)
     }
 
-    /// Whether an open alarm is over.
-    pub(super) fn is_back(&self) -> bool {
-        self.back >= BACK
+    /// Whether an open alarm is over at `now`.
+    pub(super) fn is_back(&self, now: u64) -> bool {
+        self.back >= BACK || now.saturating_sub(self.failed) > QUIET_MILLISECONDS
     }
 
-    /// Begins an alarm of this share.
-    pub(super) fn begin(&mut self, observed: f64) {
-        let base = self.expected().min(0.45);
+    /// Begins an alarm of these failures among calls.
+    pub(super) fn begin(&mut self, failures: f32, calls: f32) {
         self.firing = true;
         self.back = 0.0;
-        self.back_gains = Gains::new(base, observed.max(2.0 * base).min(0.95));
+        self.aim(failures, calls);
         self.pending = Default::default();
         self.sample = Share::default();
+    }
+
+    /// Says what the return is told from: the share seen so far, or as much less as it may well be by chance.
+    fn aim(&mut self, failures: f32, calls: f32) {
+        let base = self.expected().min(0.45);
+        let share = f64::from((failures - failures.sqrt()) / calls.max(1.0));
+        self.back_gains = Gains::new(base, share.max(2.0 * base).min(0.95));
     }
 
     /// Ends the alarm; what it saw becomes the base if it lasted for so long that it is normal now.

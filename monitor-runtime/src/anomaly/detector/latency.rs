@@ -29,13 +29,18 @@ const CENTRE_MINUTES: f32 = 120.0;
 const LIMIT: f32 = 2.0;
 const LIMIT_MIN: f32 = 8.0;
 const LIMIT_MAX: f32 = 20.0;
+/// The sum is capped at this multiple of the limit.
 const CAP: f32 = 1.25;
-/// An alarm ends when all sums are below this part of the limit.
-const END: f32 = 0.5;
+/// Latencies may be this many buckets longer, by a fifth, without being evidence of anything: load does that.
+const MOVED: usize = 2;
+/// Evidence, in nats, that the latencies are back to normal, which ends an alarm.
+const BACK: f32 = 3.0;
+/// The part of it that one slice may add: an alarm does not end by one lucky moment.
+const BACK_SLICE: f32 = 0.3;
 /// What one call may add, by sum, and what one slice may: a part of the limit.
 const SCORE_MAX: [f32; LANES] = [2.0, 3.0, 2.0, 2.5];
 const SCORE_MIN: f32 = -2.0;
-const SLICE_MAX: f32 = 0.45;
+const SLICE_MAX: [f32; LANES] = [0.2, 0.45, 0.25, 0.25];
 
 /// Sums over some calls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +85,9 @@ pub(super) struct Latency {
     learned: bool,
     /// Seconds.
     threshold: f64,
+    /// Of an open alarm: which sum began it, and the evidence of the return by its score.
+    began: usize,
+    back: f32,
     pub(super) firing: bool,
 }
 
@@ -101,6 +109,8 @@ impl Latency {
             minutes: 10.0,
             learned: false,
             threshold: THRESHOLD_SECONDS,
+            began: 0,
+            back: 0.0,
             firing: false,
         }
     }
@@ -149,7 +159,11 @@ impl Latency {
         }
         for (number, lane) in self.lanes.iter_mut().enumerate() {
             let gain = slice.scores[number] / self.dispersion[number];
-            lane.step(gain.min(SLICE_MAX * self.limit), CAP * self.limit, start, slice.octaves, slice.calls);
+            lane.step(gain.min(SLICE_MAX[number] * self.limit), CAP * self.limit, start, slice.octaves, slice.calls);
+        }
+        if self.firing {
+            let evidence = -slice.scores[self.began] / self.dispersion[self.began];
+            self.back = (self.back + evidence.min(BACK_SLICE * BACK)).max(0.0);
         }
     }
 
@@ -209,14 +223,22 @@ impl Latency {
             to.iter_mut().zip(of).for_each(|(to, of)| *to += part * (of - *to));
             to
         };
-        let alternatives = [shifted(4..=6), shifted(8..=18), some(0.15, shifted(6..=16)), some(0.05, shifted(10..=24))];
+        let alternatives = [shifted(5..=7), shifted(8..=18), some(0.15, shifted(6..=16)), some(0.05, shifted(10..=24))];
         (self.mean, self.variance) = ([0.0; LANES], [0.0; LANES]);
         for (number, alternative) in alternatives.iter().enumerate() {
-            for bucket in 0..BUCKETS {
-                let score = (alternative[bucket] / normal[bucket]).ln().clamp(SCORE_MIN, SCORE_MAX[number]);
-                self.scores[bucket][number] = score;
-                self.mean[number] += normal[bucket] * score;
-                self.variance[number] += normal[bucket] * score * score;
+            let (mut mean, mut moved) = (0.0, 0.0);
+            for (bucket, (scores, share)) in self.scores.iter_mut().zip(normal).enumerate() {
+                let score = (alternative[bucket] / share).ln().clamp(SCORE_MIN, SCORE_MAX[number]);
+                scores[number] = score;
+                mean += share * score;
+                moved += bucket.checked_sub(MOVED).map_or(0.0, |from| normal[from]) * score;
+            }
+            // Were all latencies a little longer, the sum would still fall half as fast as it usually does.
+            let allowance = (moved - 0.5 * mean).max(0.0);
+            for (scores, share) in self.scores.iter_mut().zip(normal) {
+                scores[number] -= allowance;
+                self.mean[number] += share * scores[number];
+                self.variance[number] += share * scores[number].powi(2);
             }
             self.variance[number] = (self.variance[number] - self.mean[number].powi(2)).max(1e-3);
         }
@@ -234,13 +256,17 @@ impl Latency {
 
     /// The sum with the most evidence, if it is enough to start an alarm.
     pub(super) fn alarm(&self) -> Option<Lane> {
-        let worst = self.lanes.iter().max_by(|a, b| a.sum.total_cmp(&b.sum))?;
-        (worst.sum >= self.limit).then_some(*worst)
+        let worst = self.lanes[self.worst()];
+        (worst.sum >= self.limit).then_some(worst)
+    }
+
+    fn worst(&self) -> usize {
+        (0..LANES).max_by(|&a, &b| self.lanes[a].sum.total_cmp(&self.lanes[b].sum)).unwrap_or(0)
     }
 
     /// Whether an open alarm is over.
     pub(super) fn is_back(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.sum < END * self.limit)
+        self.back >= BACK
     }
 
     /// The usual latency in seconds: the geometric mean.
@@ -255,6 +281,8 @@ impl Latency {
 
     pub(super) fn begin(&mut self) {
         self.firing = true;
+        self.began = self.worst();
+        self.back = 0.0;
         self.pending = [0.0; BUCKETS];
     }
 

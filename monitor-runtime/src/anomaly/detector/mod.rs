@@ -219,8 +219,10 @@ impl Detector {
         self.latency.close(self.start);
         self.recent.add(calls, failures);
         self.window_calls += calls;
-        if end.is_multiple_of(WINDOW) {
+        if end.is_multiple_of(Recent::WINDOW) {
             self.recent.turn();
+        }
+        if end.is_multiple_of(WINDOW) {
             self.traffic.close(end, std::mem::take(&mut self.window_calls));
         }
         if end.is_multiple_of(MINUTE) {
@@ -276,16 +278,20 @@ impl Detector {
             .limits
             .error_threshold()
             .filter(|&threshold| calls >= THRESHOLD_CALLS && failures >= THRESHOLD_FAILURES && recent > threshold);
-        let (since, observed, expected) = match (self.errors.alarm(), over) {
+        let alarm = self.errors.alarm();
+        let (since, observed, expected) = match (alarm, over) {
             (Some(lane), _) => (Some(lane.since), f64::from(lane.ratio()), self.errors.expected()),
             (None, Some(threshold)) => (Some(now - Recent::MILLISECONDS.min(now)), recent, threshold),
             (None, None) => (None, recent, self.errors.expected()),
         };
         let severity =
             if observed >= 0.5 || observed >= 10.0 * expected { Severity::Critical } else { Severity::Warning };
-        let is_back = self.errors.is_back() && over.is_none();
+        let is_back = self.errors.is_back(now) && over.is_none();
         match self.turn(0, now, since, is_back, (observed, expected), severity, verdicts) {
-            Some(Turn::Began) => self.errors.begin(observed),
+            Some(Turn::Began) => {
+                let (failures, calls) = alarm.map_or((failures as f32, calls as f32), |lane| (lane.seen, lane.weight));
+                self.errors.begin(failures, calls);
+            }
             Some(Turn::Ended { accept }) => {
                 self.errors.end(accept.then_some(recent), self.traffic.calls_a_second());
             }
@@ -379,7 +385,8 @@ struct Recent {
 }
 
 impl Recent {
-    const MILLISECONDS: u64 = 10 * WINDOW;
+    const WINDOW: u64 = 30_000;
+    const MILLISECONDS: u64 = 10 * Self::WINDOW;
 
     fn add(&mut self, calls: u64, failures: u64) {
         let (all, failed) = &mut self.windows[usize::from(self.current)];

@@ -120,6 +120,8 @@ impl Detector {
         each(&mut traffic.level.1, Range::of(1.0, COUNT))?;
         each(&mut traffic.varied.0, Range::of(-COUNT, COUNT))?;
         each(&mut traffic.varied.1, Range::of(1e-3, COUNT))?;
+        each(&mut traffic.varied_buckets.0, Range::of(-COUNT, COUNT))?;
+        each(&mut traffic.varied_buckets.1, Range::of(1e-3, COUNT))?;
         each(&mut traffic.rate, Range::of(0.0, COUNT))?;
         each(&mut traffic.windows, Range::of(0.0, 1e6))
     }

@@ -10,29 +10,31 @@ use super::lane::Lane;
 const BUCKETS: usize = 288;
 const DAY_SECONDS: u64 = 86_400;
 const BUCKET_SECONDS: u64 = 300;
-pub(super) const WINDOW_SECONDS: u64 = 30;
+pub(super) const WINDOW_SECONDS: u64 = 10;
 const WINDOWS_A_BUCKET: f32 = (BUCKET_SECONDS / WINDOW_SECONDS) as f32;
 /// Buckets in an hour.
 const HOUR: usize = 12;
-/// Whole days to be seen before anything is judged.
+/// Whole days to be seen before it is learned how much calls vary about what is expected, and before they are judged.
 const DAYS_LEARNED: u16 = 2;
+const DAYS_JUDGED: u16 = 3;
 /// How much of the profile a new day is, once enough days are known.
 const DAY_WEIGHT: f32 = 0.2;
 const WEEK_WEIGHT: f32 = 0.5;
 /// The level is forgotten in three hours.
-const LEVEL_KEEP: f32 = 1.0 - WINDOW_SECONDS as f32 / 10_800.0;
+const LEVEL_KEEP: f32 = 1.0 - BUCKET_SECONDS as f32 / 10_800.0;
 /// Calls that the level is thought to have seen at its usual height.
 const LEVEL_PRIOR: f32 = 20.0;
 /// The alternatives, in times of the expected. Evidence for them begins at about their geometric mean with 1.
 const SPIKE: f32 = 2.5;
 const DROP: f32 = 0.3;
 const SPIKE_CALLS_MIN: f32 = 20.0;
-/// Windows beside one another are not independent: this part of their evidence counts.
-const EVIDENCE: f32 = 0.7;
-const LIMIT: f32 = 10.0;
+/// Bursts last: so many windows beside one another are as good as one, at least and at most.
+const ALIKE_MIN: f32 = 3.0;
+const ALIKE_MAX: f32 = WINDOWS_A_BUCKET;
+const LIMIT: f32 = 8.5;
 const CAP: f32 = 1.25;
 const END: f32 = 0.5;
-const WINDOW_MAX: f32 = 0.55;
+const WINDOW_MAX: f32 = 0.36;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traffic {
@@ -51,6 +53,10 @@ pub(super) struct Traffic {
     /// The square of the relative deviation of a window's calls beyond chance, and what it is made of.
     pub(super) variation: f32,
     pub(super) varied: (f32, f32),
+    /// The same of buckets, by which it is seen how long bursts last.
+    pub(super) varied_buckets: (f32, f32),
+    /// How many windows are as good as one.
+    alike: f32,
     /// Expected calls in a window at level 1: at most within an hour, at least, and now.
     most: f32,
     least: f32,
@@ -75,6 +81,8 @@ impl Traffic {
             level: (LEVEL_PRIOR, LEVEL_PRIOR),
             variation: 0.1,
             varied: (20.0, 200.0),
+            varied_buckets: (2.0, 200.0),
+            alike: ALIKE_MIN,
             most: f32::NAN,
             least: f32::NAN,
             usual: f32::NAN,
@@ -105,7 +113,10 @@ impl Traffic {
         self.rate += (calls / WINDOW_SECONDS as f32 - self.rate) / self.windows;
         self.bucket += calls;
         if self.usual.is_finite() && self.days >= DAYS_LEARNED {
-            self.judge(end - WINDOW_SECONDS * 1_000, calls);
+            if self.days >= DAYS_JUDGED {
+                self.judge(end - WINDOW_SECONDS * 1_000, calls);
+            }
+            self.vary(calls);
         }
         if end.is_multiple_of(BUCKET_SECONDS * 1_000) {
             self.close_bucket(end);
@@ -113,36 +124,44 @@ impl Traffic {
     }
 
     fn judge(&mut self, start: u64, calls: f32) {
-        let level = (self.level.0 / self.level.1).clamp(0.2, 5.0);
+        let level = self.level();
         let (most, least, usual) = (level * self.most, level * self.least, level * self.usual);
         let shape = 1.0 / self.variation;
         let max = WINDOW_MAX * LIMIT;
-        let gain = EVIDENCE * evidence(calls, most, SPIKE, shape);
+        let gain = evidence(calls, most, SPIKE, shape) / self.alike;
         self.spike.step(gain.min(max), CAP * LIMIT, start, calls, usual);
-        let gain = EVIDENCE * evidence(calls, least, DROP, shape);
+        let gain = evidence(calls, least, DROP, shape) / self.alike;
         self.drop.step(gain.min(max), CAP * LIMIT, start, calls, usual);
+    }
+
+    /// Learns how much the calls of a window vary about what is expected.
+    fn vary(&mut self, calls: f32) {
+        const KEEP: f32 = 1.0 - 1.0 / 3_000.0;
         if self.firing {
             return;
         }
-        let prior = LEVEL_PRIOR * (1.0 - LEVEL_KEEP);
-        let seen = calls.clamp(0.3 * usual, 3.0 * usual);
-        self.level.0 = self.level.0 * LEVEL_KEEP + seen + prior;
-        self.level.1 = self.level.1 * LEVEL_KEEP + self.usual + prior;
-        const KEEP: f32 = 1.0 - 1.0 / 1_000.0;
-        let off = (calls - usual).clamp(-3.0 * usual - 5.0, 3.0 * usual + 5.0);
-        self.varied = (self.varied.0 * KEEP + off * off - usual, self.varied.1 * KEEP + usual * usual);
+        let usual = self.level() * self.usual;
+        add_variation(&mut self.varied, KEEP, calls, usual);
         self.variation = (self.varied.0 / self.varied.1).clamp(0.01, 2.0);
+    }
+
+    fn level(&self) -> f32 {
+        (self.level.0 / self.level.1).clamp(0.01, 100.0)
     }
 
     fn close_bucket(&mut self, end: u64) {
         let start = end - BUCKET_SECONDS * 1_000;
         let calls = std::mem::take(&mut self.bucket);
+        if self.whole_since <= start && self.usual.is_finite() && self.days >= DAYS_LEARNED && !self.firing {
+            self.follow(calls);
+        }
         if self.whole_since <= start {
             let profile = &mut self.profile[bucket_of(start)];
             let factor = factor(&self.totals, start);
             let mut seen = calls / factor;
             if self.days >= DAYS_LEARNED {
-                seen = seen.clamp(0.3 * *profile, 2.5 * *profile + 5.0);
+                let chance = 3.0 * profile.sqrt() + 1.0;
+                seen = seen.clamp((0.3 * *profile - chance).max(0.0), 2.5 * *profile + chance);
             }
             self.today += seen * factor;
             if profile.is_nan() {
@@ -156,6 +175,22 @@ impl Traffic {
             self.close_day(end);
         }
         self.expect(end);
+    }
+
+    /// Lets the level follow the calls of a bucket, as far as they can be believed.
+    fn follow(&mut self, calls: f32) {
+        let usual = self.usual * WINDOWS_A_BUCKET;
+        let now = usual * self.level.0 / self.level.1;
+        let chance = 3.0 * now.sqrt();
+        let seen = calls.clamp((0.3 * now - chance).max(0.0), 3.0 * now + chance);
+        const KEEP: f32 = 1.0 - 1.0 / 300.0;
+        add_variation(&mut self.varied_buckets, KEEP, calls, now);
+        let of_buckets = (self.varied_buckets.0 / self.varied_buckets.1).max(0.0);
+        // Were the windows independent, a bucket's variation would be that of a window by their number.
+        self.alike = (WINDOWS_A_BUCKET * of_buckets / self.variation).clamp(ALIKE_MIN, ALIKE_MAX);
+        let prior = LEVEL_PRIOR * (1.0 - LEVEL_KEEP);
+        self.level.0 = self.level.0 * LEVEL_KEEP + seen + prior;
+        self.level.1 = self.level.1 * LEVEL_KEEP + usual + prior;
     }
 
     fn close_day(&mut self, end: u64) {
@@ -237,6 +272,13 @@ impl Traffic {
         self.end(None);
         self.start(at);
     }
+}
+
+/// Adds what calls vary beyond chance, and what that is relative to. What is far out is not believed whole.
+fn add_variation(varied: &mut (f32, f32), keep: f32, calls: f32, usual: f32) {
+    let off = (calls - usual).clamp(-usual, 3.0 * usual + 5.0);
+    varied.0 = varied.0 * keep + off * off - usual;
+    varied.1 = varied.1 * keep + usual * usual;
 }
 
 /// Nats for `calls` being `times` what is expected, where counts are negative binomial with this shape.
