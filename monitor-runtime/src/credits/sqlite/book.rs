@@ -47,9 +47,17 @@ struct Account {
     balance: Balance,
 }
 
-const HOLD: &str = "SELECT hold.id, account.name, hold.operation, hold.amount, hold.key, hold.state, hold.captured,
-    hold.expires_at, account.id, account.available, account.held
-    FROM hold JOIN account ON account.id = hold.account";
+/// A statement that selects a hold with its account, as [`hold`] reads it; made once, when the program is compiled.
+macro_rules! select_hold {
+    ($which:literal) => {
+        concat!(
+            "SELECT hold.id, account.name, hold.operation, hold.amount, hold.key, hold.state, hold.captured,
+            hold.expires_at, account.id, account.available, account.held
+            FROM hold JOIN account ON account.id = hold.account ",
+            $which
+        )
+    };
+}
 
 impl<'a> Book<'a> {
     pub(super) fn new(connection: &'a Connection) -> Book<'a> {
@@ -159,10 +167,10 @@ impl<'a> Book<'a> {
 
     /// Frees open holds that expire until `until`.
     pub(super) fn expire(&self, limit: u32, until: Micros, now: Micros) -> Done<Expired> {
-        let sql = format!("{HOLD} WHERE hold.state = 0 AND hold.expires_at <= ?1 ORDER BY hold.expires_at LIMIT ?2");
+        let sql = "SELECT id FROM hold WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
         let due: Vec<HoldId> = self
             .0
-            .prepare_cached(&sql)?
+            .prepare_cached(sql)?
             .query_map(params![until, limit], |row| row.get(0).map(id))?
             .collect::<Result<_, _>>()?;
         let mut expired = Expired::default();
@@ -281,16 +289,14 @@ impl<'a> Book<'a> {
     }
 
     fn found(&self, id: HoldId) -> Done<Option<(Hold, Account)>> {
-        let sql = format!("{HOLD} WHERE hold.id = ?1");
-        self.hold_by(&sql, params![id.uuid().as_bytes()])
+        self.hold_by(select_hold!("WHERE hold.id = ?1"), params![id.uuid().as_bytes()])
     }
 
     fn hold_of_key(&self, account: i64, operation: &Operation, key: &Key) -> Done<Option<Hold>> {
-        let sql = format!(
-            "{HOLD} WHERE hold.id =
-                (SELECT hold FROM hold_key WHERE account = ?1 AND operation = ?2 AND key = ?3)"
+        let sql = select_hold!(
+            "WHERE hold.id = (SELECT hold FROM hold_key WHERE account = ?1 AND operation = ?2 AND key = ?3)"
         );
-        Ok(self.hold_by(&sql, params![account, operation.as_str(), key.as_str()])?.map(|(hold, _)| hold))
+        Ok(self.hold_by(sql, params![account, operation.as_str(), key.as_str()])?.map(|(hold, _)| hold))
     }
 
     fn hold_by(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Done<Option<(Hold, Account)>> {
