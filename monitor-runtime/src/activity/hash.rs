@@ -84,10 +84,12 @@ fn sip<const C: usize, const D: usize>([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 
     for word in words {
         compress::<C>(&mut v, u64::from_le_bytes(*word));
     }
-    let mut last = (bytes.len() as u64) << 56;
-    for (at, byte) in rest.iter().enumerate() {
-        last |= u64::from(*byte) << (8 * at);
-    }
+    let length = (bytes.len() as u64) << 56;
+    let last = match bytes.last_chunk::<8>() {
+        // The rest is the end of the last eight bytes: taken at once, and what was hashed already shifted out.
+        Some(end) if !rest.is_empty() => length | (u64::from_le_bytes(*end) >> (64 - 8 * rest.len())),
+        _ => rest.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte)) | length,
+    };
     compress::<C>(&mut v, last);
     v[2] ^= 0xff;
     for _ in 0..D {

@@ -126,18 +126,21 @@ impl Table {
         true
     }
 
-    /// How many users were seen at or after each of the seconds `since`, which fall.
+    /// How many users were seen at or after each of the seconds `since`.
     pub(super) fn counts(&self, since: &[u32]) -> Vec<u64> {
         let mut counts = vec![0; since.len()];
-        let Some(horizon) = since.last() else { return counts };
-        self.for_each(*horizon, &mut |_, second| {
-            // In the narrowest window that it is in; the wider ones are summed up below.
-            if let Some(window) = since.iter().position(|since| second >= *since) {
-                counts[window] += 1;
+        let mut seconds = [0; 256];
+        for block in self.slots.chunks(seconds.len()) {
+            // Out of the atomics, so that the processor compares many of them at once.
+            for (second, slot) in seconds.iter_mut().zip(block) {
+                *second = second_of(slot.load(SeqCst));
             }
-        });
-        for window in 1..counts.len() {
-            counts[window] += counts[window - 1];
+            let seconds = &seconds[..block.len()];
+            for (count, since) in counts.iter_mut().zip(since) {
+                // Empty and free slots are of seconds 0 and 1.
+                let since = (*since).max(2);
+                *count += u64::from(seconds.iter().map(|second| u32::from(*second >= since)).sum::<u32>());
+            }
         }
         counts
     }

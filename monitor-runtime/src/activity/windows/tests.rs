@@ -150,10 +150,39 @@ fn threads_lose_no_user_while_the_table_is_left() {
     assert_eq!(windows.counts(&since(now), now), alone.counts(&since(now), now));
 }
 
+#[test]
+fn ids_chosen_to_crowd_a_few_registers_do_so_under_the_key_they_were_chosen_for_only() {
+    let (known, secret) = (Key::from_secret("known"), Key::from_secret("secret"));
+    // Into one register of 256.
+    let crowd = |user: &u32| known.tag(&user.to_le_bytes()).bits() & 0xff == 0;
+    let chosen: Vec<u32> = (0..).filter(crowd).take(3_000).collect();
+    let now = WIDEST + 2;
+    let count = |key: &Key| {
+        let windows = Windows::new(1, 14, WIDEST);
+        chosen.iter().for_each(|user| windows.record(key.tag(&user.to_le_bytes()), now));
+        windows.counts(&since(now), now)[0]
+    };
+    assert!(count(&known).abs_diff(3_000) > 1_000, "{}", count(&known));
+    assert!(count(&secret).abs_diff(3_000) < 100, "{}", count(&secret));
+}
+
+#[test]
+fn users_who_crowd_one_place_of_the_table_make_it_a_sketch_and_are_not_lost() {
+    let windows = Windows::new(100_000, 14, WIDEST);
+    let now = WIDEST + 2;
+    // Their home is the first slot, and their registers differ.
+    (0..1_000).for_each(|user| windows.record(Tag::from_bits(user), now));
+    assert_eq!(windows.structure(), Structure::Sketch);
+    let sketch = Windows::new(1, 14, WIDEST);
+    (0..1_000).for_each(|user| sketch.record(Tag::from_bits(user), now));
+    assert_eq!(windows.counts(&since(now), now), sketch.counts(&since(now), now));
+    assert!(windows.counts(&since(now), now)[0] > 900);
+}
+
 /// 1e7 with `MONITOR_MANY_USERS=10000000`.
 #[test]
 fn the_sketch_keeps_its_bound() {
-    let most = std::env::var("MONITOR_MANY_USERS").ok().and_then(|most| most.parse().ok()).unwrap_or(300_000);
+    let most = std::env::var("MONITOR_MANY_USERS").ok().and_then(|most| most.parse().ok()).unwrap_or(100_000);
     let mut errors = Vec::new();
     for key in 0..8 {
         let key = Key::from_secret([key]);

@@ -7,8 +7,10 @@
 //! `gate [part of a case's name]`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use harness::{black_box, heap, instructions, median};
+use monitor_runtime::activity::{Activity, Key};
 use monitor_runtime::prometheus::Registry;
 use monitor_runtime::{Format, detect_anomalies, instrument, metrics, timer, track_latency};
 
@@ -25,7 +27,7 @@ metrics! {
 
 /// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured
 /// and 5 % more. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 13] = [
+const LIMITS: [(&str, f64, Case); 15] = [
     // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
     // respect, and its guard asks whether the thread panics: 4 of 9.
     ("a counted call", 9.5, counted),
@@ -40,6 +42,8 @@ const LIMITS: [(&str, f64, Case); 13] = [
     ("a watched call", 400.0, watched),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
     ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
+    ("an active user, counted exactly", 210.0, active_exact),
+    ("an active user, in the sketch", 205.0, active_sketch),
     ("a scrape, by counter", 250.0, scrape_counter),
     ("a scrape, by 14-bucket histogram", 4000.0, scrape_histogram),
 ];
@@ -235,6 +239,31 @@ fn run_time_label_annotated() -> Result<Cost, String> {
 /// Label values of 13 bytes.
 fn users(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("user-{number:08}")).collect()
+}
+
+fn active_exact() -> Result<Cost, String> {
+    active(100_000)
+}
+
+fn active_sketch() -> Result<Cost, String> {
+    active(1)
+}
+
+/// The clock stands still, and the key is no chance: what other clocks cost is not of interest here.
+fn active(exact_up_to: usize) -> Result<Cost, String> {
+    let builder = Activity::builder().registry(&Registry::new()).key(Key::from_secret("of sixteen bytes"));
+    let activity =
+        builder.exact_up_to(exact_up_to).clock(|| Duration::ZERO).build().map_err(|error| error.to_string())?;
+    let users = users(10_000);
+    users.iter().for_each(|user| activity.seen(user));
+    over(
+        |x| users[x as usize * 97 % 10_000].len(),
+        |x| {
+            let user = &users[x as usize * 97 % 10_000];
+            activity.seen(user);
+            user.len()
+        },
+    )
 }
 
 fn scrape_counter() -> Result<Cost, String> {
