@@ -147,13 +147,17 @@ impl Families {
         self.labels.iter().all(|label| matches!(label.source, Source::Literal(_)))
     }
 
-    fn on(&self) -> TokenStream {
-        let runtime = &self.runtime;
-        let on = match self.on {
-            On::Success => quote!(Success),
-            On::Failure => quote!(Failure),
-            On::Any => quote!(Any),
+    fn on_name(&self) -> Ident {
+        let name = match self.on {
+            On::Success => "Success",
+            On::Failure => "Failure",
+            On::Any => "Any",
         };
+        format_ident!("{name}")
+    }
+
+    fn on(&self) -> TokenStream {
+        let (runtime, on) = (&self.runtime, self.on_name());
         quote!(#runtime::private::On::#on)
     }
 
@@ -171,45 +175,58 @@ impl Families {
         if self.waits_for_result() {
             return self.labelled_by_result();
         }
-        let only_success =
-            self.counter.is_some() && self.histogram.is_none() && self.gauge.is_none() && self.on == On::Success;
-        let never = wrap::returns(function) == Returns::Never;
-        if only_success && !never && !wrap::may_return_future(function) {
-            self.counted_success()
+        let counter_alone = self.counter.is_some() && self.histogram.is_none() && self.gauge.is_none();
+        if !counter_alone || wrap::may_return_future(function) {
+            return self.watched();
+        }
+        match self.on {
+            On::Success if wrap::returns(function) != Returns::Never => self.counted_success(),
+            On::Any => self.counted_at_end(),
+            _ => self.watched(),
+        }
+    }
+
+    /// Binds what a counter alone writes to.
+    fn counter(&self) -> TokenStream {
+        let (call, runtime, labels) = (wrap::call(), &self.runtime, self.values(false));
+        if self.all_literal() {
+            let site = self.counter.as_ref().map(|path| site(runtime, "counter", path, labels));
+            quote! {
+                let #call = {
+                    static __MONITOR_SITE: #runtime::private::Site = #site;
+                    &__MONITOR_SITE
+                };
+            }
         } else {
-            self.watched()
+            let series = self.counter.as_ref().map(|path| with(runtime, "Counter", path, labels));
+            quote!(let #call = #runtime::private::label(|| #series);)
+        }
+    }
+
+    /// A counter of every call asks neither how it ended nor what time it is.
+    fn counted_at_end(self) -> Around {
+        let (call, by, runtime, counter) = (wrap::call(), self.by(), self.runtime.clone(), self.counter());
+        Around {
+            before: quote! {
+                #counter
+                let #call = #runtime::private::AtEnd::new(#call, #by);
+            },
+            settle: None,
+            until_return: None,
+            pauses: false,
+            runtime,
         }
     }
 
     /// A counter of successes needs no guard: what did not succeed is not counted.
     fn counted_success(self) -> Around {
-        let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
+        let (call, by, runtime, counter) = (wrap::call(), self.by(), self.runtime.clone(), self.counter());
         let amount = ours("by");
         let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: ::core::primitive::u64 = #by;));
         let amount = if self.by.is_some() { quote!(#amount) } else { quote!(1) };
-        let labels = self.values(false);
-        let (before, settle) = if self.all_literal() {
-            let site = self.counter.as_ref().map(|path| site(&runtime, "counter", path, labels));
-            (
-                quote! {
-                    let #call = {
-                        static __MONITOR_SITE: #runtime::private::Site = #site;
-                        &__MONITOR_SITE
-                    };
-                    #bind_amount
-                },
-                quote!(#runtime::private::succeeded),
-            )
-        } else {
-            let series = self.counter.as_ref().map(|path| with(&runtime, "Counter", path, labels));
-            (
-                quote! {
-                    let #call = #runtime::private::label(|| #series);
-                    #bind_amount
-                },
-                quote!(#runtime::private::succeeded_in),
-            )
-        };
+        let before = quote!(#counter #bind_amount);
+        let settle = format_ident!("{}", if self.all_literal() { "succeeded" } else { "succeeded_in" });
+        let settle = quote!(#runtime::private::#settle);
         let until_return = quote!(let #call = #runtime::private::UntilReturn::new(#call, #amount););
         Around {
             before,
@@ -222,21 +239,21 @@ impl Families {
 
     /// A guard, made when the body begins.
     fn watched(self) -> Around {
-        let (call, by, on, runtime) = (wrap::call(), self.by(), self.on(), self.runtime.clone());
+        let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
+        let on = self.on_name();
         let before = if self.all_literal() {
             let site = |family: &Option<Path>, kind: &str| match family {
-                None => quote!(::core::option::Option::None),
-                Some(path) => {
-                    let site = site(&runtime, kind, path, self.values(false));
-                    quote!(::core::option::Option::Some(#site))
-                }
+                None => (quote!(()), quote!(())),
+                Some(path) => (quote!(#runtime::private::Site), site(&runtime, kind, path, self.values(false))),
             };
-            let (counter, histogram, gauge) =
-                (site(&self.counter, "counter"), site(&self.histogram, "histogram"), site(&self.gauge, "gauge"));
+            let (counter_type, counter) = site(&self.counter, "counter");
+            let (histogram_type, histogram) = site(&self.histogram, "histogram");
+            let (gauge_type, gauge) = site(&self.gauge, "gauge");
             quote! {
                 let #call = {
-                    static __MONITOR_SITE: #runtime::private::CallSite =
-                        #runtime::private::CallSite::new(#on, #counter, #histogram, #gauge);
+                    static __MONITOR_SITE: #runtime::private::CallSite<
+                        #runtime::private::on::#on, #counter_type, #histogram_type, #gauge_type
+                    > = #runtime::private::CallSite::new(#counter, #histogram, #gauge);
                     &__MONITOR_SITE
                 };
                 let #call = #runtime::private::Call::start(#call, #by);
@@ -269,7 +286,8 @@ impl Families {
             quote! {
                 let #call = #runtime::private::label(|| {
                     #bound
-                    #runtime::private::CallSeries { counter: #counter, on: #on, histogram: #histogram, gauge: #gauge }
+                    #runtime::private::CallSeries {
+                        counter: #counter, on: #runtime::private::On::#on, histogram: #histogram, gauge: #gauge }
                 });
                 let #call = #runtime::private::Call::start(
                     #call.unwrap_or(#runtime::private::CallSeries::NOTHING),

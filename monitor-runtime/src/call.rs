@@ -1,5 +1,7 @@
 //! One measured call: a guard made when the body starts and told how it ended, or dropped and left to find out.
 
+use std::marker::PhantomData;
+
 use crate::clock;
 use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site, cells};
 use crate::outcome::Outcome;
@@ -23,24 +25,80 @@ impl On {
     }
 }
 
-/// What a call site writes to when all its label values are literals.
-#[derive(Debug)]
-pub struct CallSite {
-    counter: Option<Site>,
-    on: On,
-    histogram: Option<Site>,
-    gauge: Option<Site>,
+/// Which calls the counter of a call site counts, as a type, so that nothing asks for it at run time.
+pub mod on {
+    use super::On;
+
+    /// Says which.
+    pub trait Counts: Send + Sync + 'static {
+        /// As a value.
+        const ON: On;
+    }
+
+    macro_rules! types {
+        ($($name:ident)*) => {$(
+            #[doc = concat!("[`On::", stringify!($name), "`].")]
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl Counts for $name {
+                const ON: On = On::$name;
+            }
+        )*};
+    }
+    types!(Success Failure Any);
 }
 
-impl CallSite {
+use on::Counts;
+
+/// A site, or `()` where an attribute names no such metric.
+pub trait MaybeSite: Send + Sync + 'static {
+    /// Whether there is one.
+    const IS: bool;
+    /// The site, if there is one.
+    fn site(&self) -> Option<&Site>;
+}
+
+impl MaybeSite for Site {
+    const IS: bool = true;
+
+    #[inline(always)]
+    fn site(&self) -> Option<&Site> {
+        Some(self)
+    }
+}
+
+impl MaybeSite for () {
+    const IS: bool = false;
+
+    #[inline(always)]
+    fn site(&self) -> Option<&Site> {
+        None
+    }
+}
+
+/// What a call site writes to when all its label values are literals.
+#[derive(Debug)]
+pub struct CallSite<O, C, H, G> {
+    counter: C,
+    histogram: H,
+    gauge: G,
+    on: PhantomData<O>,
+}
+
+impl<O, C, H, G> CallSite<O, C, H, G> {
     /// The sites of one attribute.
-    pub const fn new(on: On, counter: Option<Site>, histogram: Option<Site>, gauge: Option<Site>) -> Self {
-        CallSite { counter, on, histogram, gauge }
+    pub const fn new(counter: C, histogram: H, gauge: G) -> Self {
+        CallSite { counter, histogram, gauge, on: PhantomData }
     }
 }
 
 /// What a call writes to: the sites of a [`CallSite`], or the series of a [`CallSeries`].
 pub trait Target: Copy {
+    /// Whether it matters how long the call takes.
+    const TIMED: bool = true;
+    /// Whether it matters how the call ends.
+    const JUDGED: bool = true;
     /// The call begins; also when a paused one goes on.
     fn enter(self);
     /// The call stops, whatever comes of it.
@@ -49,58 +107,58 @@ pub trait Target: Copy {
     fn record(self, start: u64, outcome: Outcome, by: u64);
 }
 
-impl Target for &'static CallSite {
+impl<O: Counts, C: MaybeSite, H: MaybeSite, G: MaybeSite> Target for &'static CallSite<O, C, H, G> {
+    const TIMED: bool = H::IS;
+    const JUDGED: bool = C::IS && !matches!(O::ON, On::Any);
+
     #[inline]
     fn enter(self) {
-        if let Some(gauge) = &self.gauge {
+        if let Some(gauge) = self.gauge.site() {
             gauge.gauge_series().inc();
         }
     }
 
     #[inline]
     fn leave(self) {
-        if let Some(gauge) = &self.gauge {
+        if let Some(gauge) = self.gauge.site() {
             gauge.gauge_series().dec();
         }
     }
 
     #[inline]
     fn record(self, start: u64, outcome: Outcome, by: u64) {
-        if self.record_at_home(start, outcome, by).is_none() {
-            self.record_anywhere(start, outcome, by);
+        let counter = self.counter.site().filter(|_| O::ON.counts(outcome));
+        if record_at_home(counter, self.histogram.site(), start, by).is_none() {
+            record_anywhere(counter, self.histogram.site(), start, by);
         }
     }
 }
 
-impl CallSite {
-    /// The way of nearly every call. It calls nothing, so that it saves no register, and does either everything or,
-    /// with `None`, nothing.
-    #[inline(always)]
-    fn record_at_home(&self, start: u64, outcome: Outcome, by: u64) -> Option<()> {
-        let home = cells::home();
-        let count = match &self.counter {
-            Some(counter) if self.on.counts(outcome) => Some(counter.slot_at_home(home)?),
-            _ => None,
-        };
-        if let Some(histogram) = &self.histogram {
-            histogram.observe_since_at_home(home, start)?;
-        }
-        if let Some(count) = count {
-            count.add(by);
-        }
-        Some(())
+/// The way of nearly every call. It calls nothing, so that it saves no register, and does either everything or,
+/// with `None`, nothing.
+#[inline(always)]
+fn record_at_home(counter: Option<&Site>, histogram: Option<&Site>, start: u64, by: u64) -> Option<()> {
+    let home = cells::home();
+    let count = match counter {
+        Some(counter) => Some(counter.slot_at_home(home)?),
+        None => None,
+    };
+    if let Some(histogram) = histogram {
+        histogram.observe_since_at_home(home, start)?;
     }
+    if let Some(count) = count {
+        count.add(by);
+    }
+    Some(())
+}
 
-    #[inline(never)]
-    fn record_anywhere(&self, start: u64, outcome: Outcome, by: u64) {
-        if let Some(histogram) = &self.histogram {
-            histogram.histogram_series().observe_since(start);
-        }
-        if let Some(counter) = &self.counter
-            && self.on.counts(outcome)
-        {
-            counter.add(by);
-        }
+#[inline(never)]
+fn record_anywhere(counter: Option<&Site>, histogram: Option<&Site>, start: u64, by: u64) {
+    if let Some(histogram) = histogram {
+        histogram.histogram_series().observe_since(start);
+    }
+    if let Some(counter) = counter {
+        counter.add(by);
     }
 }
 
@@ -166,7 +224,8 @@ impl<T: Target> Call<T> {
     #[inline]
     pub fn start(target: T, by: u64) -> Self {
         target.enter();
-        Call { target, by, start: clock::ticks(), running: true, dropped: Outcome::Cancelled }
+        let start = if T::TIMED { clock::ticks() } else { 0 };
+        Call { target, by, start, running: true, dropped: Outcome::Cancelled }
     }
 
     /// Of a synchronous body whose every value is a success: it cannot be cancelled, so dropped is returned.
@@ -178,17 +237,12 @@ impl<T: Target> Call<T> {
 
     /// The body has returned.
     #[inline]
-    pub fn finish(mut self, outcome: Outcome) {
-        self.end(outcome);
-    }
-
-    #[inline]
-    fn end(&mut self, outcome: Outcome) {
-        if self.running {
-            self.running = false;
-            self.target.leave();
-            self.target.record(self.start, outcome, self.by);
-        }
+    pub fn finish(self, outcome: Outcome) {
+        let Call { target, by, start, .. } = self;
+        // Nothing is left to drop: so the call need not be in memory, and no drop asks whether it is over.
+        std::mem::forget(self);
+        target.leave();
+        target.record(start, outcome, by);
     }
 }
 
@@ -208,7 +262,9 @@ impl<T: Target> Drop for Call<T> {
     #[inline]
     fn drop(&mut self) {
         if self.running {
-            self.end(Outcome::of_drop(self.dropped));
+            let outcome = if T::JUDGED { Outcome::of_drop(self.dropped) } else { self.dropped };
+            self.target.leave();
+            self.target.record(self.start, outcome, self.by);
         }
     }
 }
@@ -321,6 +377,28 @@ impl<C: Count> Drop for UntilReturn<C> {
         if !std::thread::panicking() {
             self.counter.count(self.by);
         }
+    }
+}
+
+/// Counts a call whatever becomes of it, when it is over.
+#[derive(Debug)]
+pub struct AtEnd<C: Count> {
+    counter: C,
+    by: u64,
+}
+
+impl<C: Count> AtEnd<C> {
+    /// The body begins.
+    #[inline]
+    pub const fn new(counter: C, by: u64) -> Self {
+        AtEnd { counter, by }
+    }
+}
+
+impl<C: Count> Drop for AtEnd<C> {
+    #[inline]
+    fn drop(&mut self) {
+        self.counter.count(self.by);
     }
 }
 

@@ -9,7 +9,7 @@ pub use inventory;
 
 pub mod paid;
 
-pub use crate::call::{Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn};
+pub use crate::call::{AtEnd, Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn, on};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
     LabelBuffer, LabelSet, LabelValue, NoLabels, Site, user,

@@ -5,13 +5,15 @@
 
 fn send(data: &[u8]) -> io::Result<()> {
     let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::On::Failure,
-            ::core::option::Option::Some(
-                ::monitor_runtime::private::Site::counter(&BYTES, &BYTES {}),
-            ),
-            ::core::option::Option::None,
-            ::core::option::Option::None,
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+            ::monitor_runtime::private::on::Failure,
+            ::monitor_runtime::private::Site,
+            (),
+            (),
+        > = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::Site::counter(&BYTES, &BYTES {}),
+            (),
+            (),
         );
         &__MONITOR_SITE
     };

@@ -5,13 +5,15 @@
 
 async fn call() {
     let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::On::Success,
-            ::core::option::Option::None,
-            ::core::option::Option::None,
-            ::core::option::Option::Some(
-                ::monitor_runtime::private::Site::gauge(&RUNNING, &RUNNING { kind: "a" }),
-            ),
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+            ::monitor_runtime::private::on::Success,
+            (),
+            (),
+            ::monitor_runtime::private::Site,
+        > = ::monitor_runtime::private::CallSite::new(
+            (),
+            (),
+            ::monitor_runtime::private::Site::gauge(&RUNNING, &RUNNING { kind: "a" }),
         );
         &__MONITOR_SITE
     };

@@ -5,16 +5,18 @@
 
 fn export() -> Vec<u8> {
     let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::On::Any,
-            ::core::option::Option::None,
-            ::core::option::Option::Some(
-                ::monitor_runtime::private::Site::histogram(
-                    &LATENCY,
-                    &LATENCY { operation: "pdf" },
-                ),
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+            ::monitor_runtime::private::on::Any,
+            (),
+            ::monitor_runtime::private::Site,
+            (),
+        > = ::monitor_runtime::private::CallSite::new(
+            (),
+            ::monitor_runtime::private::Site::histogram(
+                &LATENCY,
+                &LATENCY { operation: "pdf" },
             ),
-            ::core::option::Option::None,
+            (),
         );
         &__MONITOR_SITE
     };

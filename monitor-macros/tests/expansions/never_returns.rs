@@ -5,13 +5,15 @@
 
 fn serve() -> ! {
     let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::On::Any,
-            ::core::option::Option::None,
-            ::core::option::Option::Some(
-                ::monitor_runtime::private::Site::histogram(&LATENCY, &LATENCY {}),
-            ),
-            ::core::option::Option::None,
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+            ::monitor_runtime::private::on::Any,
+            (),
+            ::monitor_runtime::private::Site,
+            (),
+        > = ::monitor_runtime::private::CallSite::new(
+            (),
+            ::monitor_runtime::private::Site::histogram(&LATENCY, &LATENCY {}),
+            (),
         );
         &__MONITOR_SITE
     };

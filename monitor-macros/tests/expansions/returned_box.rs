@@ -5,13 +5,15 @@
 
 fn call<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
     let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::On::Success,
-            ::core::option::Option::Some(
-                ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
-            ),
-            ::core::option::Option::None,
-            ::core::option::Option::None,
+        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+            ::monitor_runtime::private::on::Success,
+            ::monitor_runtime::private::Site,
+            (),
+            (),
+        > = ::monitor_runtime::private::CallSite::new(
+            ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
+            (),
+            (),
         );
         &__MONITOR_SITE
     };

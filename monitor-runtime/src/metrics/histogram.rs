@@ -159,19 +159,21 @@ impl HistogramSeries {
     }
 }
 
-/// The first bucket whose bound is not below `value`, found by halves and without a branch that could be mispredicted.
-#[inline]
+/// The first bucket whose bound is not below `value`.
+///
+/// As many as the bounds below it. The usual 8 to 16 bounds are compared all at once, the first eight and the last eight,
+/// which takes no more instructions than a search by halves and a third of the time: there each step waits for the one
+/// before it.
+#[inline(always)]
 fn bucket(bounds: &[f64], value: f64) -> usize {
-    // The usual 8 to 15 bounds are cut to 7 by the first step, and then nothing is left to count or to check: it takes
-    // half the instructions of the loop, which are a sixth of those of a timed call.
-    if (8..16).contains(&bounds.len())
-        && let Some([low @ .., eighth]) = bounds.first_chunk::<8>()
-        && let Some(high) = bounds.last_chunk::<7>()
+    let below = |eight: &[f64; 8]| eight.iter().map(|bound| u64::from(*bound < value)).sum::<u64>() as usize;
+    if bounds.len() <= 16
+        && let (Some(first), Some(last)) = (bounds.first_chunk(), bounds.last_chunk())
     {
-        let (start, seven) = if *eighth < value { (bounds.len() - 7, high) } else { (0, low) };
-        let half = 4 * usize::from(seven[3] < value);
-        let quarter = half + 2 * usize::from(seven[half + 1] < value);
-        start + quarter + usize::from(seven[quarter] < value)
+        match below(first) {
+            8 => bounds.len() - 8 + below(last),
+            below => below,
+        }
     } else {
         bounds.partition_point(|bound| *bound < value)
     }

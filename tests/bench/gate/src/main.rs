@@ -25,31 +25,32 @@ metrics! {
     histogram USER_LATENCY = "gate_user_latency_seconds" { #[label(max = 1000)] user: &str } growth 1_000_000;
 }
 
-/// The most instructions that a case may take: the target of the project, or, where that is missed, what was measured
-/// and 5 % more. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 15] = [
+/// The most instructions that a case may take: what was measured, and a little more where chance has a part in it.
+/// Targets stand in ../README.md. Allocations: none, in any case.
+const LIMITS: [(&str, f64, Case); 16] = [
     // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
     // respect, and its guard asks whether the thread panics: 4 of 9.
-    ("a counted call", 9.5, counted),
-    ("a counted call that gives a Result", 8.0, counted_result),
-    ("a counted call, async", 8.0, counted_async),
-    ("a handle kept by hand, inc()", 8.0, by_hand),
-    ("a timed call: counter and latency", TIMED, both),
-    ("a timed call that gives a Result", TIMED, both_result),
-    ("a timed call: latency alone", TIMED, tracked),
-    ("a timed scope", TIMED, scope),
+    ("a counted call", 9.0, counted),
+    ("a counted call, on = \"any\"", 5.0, counted_any),
+    ("a counted call that gives a Result", 5.0, counted_result),
+    ("a counted call, async", 5.0, counted_async),
+    ("a handle kept by hand, inc()", 5.0, by_hand),
+    ("a timed call: counter and latency", 107.0, both),
+    ("a timed call that gives a Result", 100.0, both_result),
+    ("a timed call: latency alone", 76.0, tracked),
+    ("a timed scope", 98.0, scope),
     // Of every sixteen calls one judges them all.
     ("a watched call", 400.0, watched),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
     ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
     ("an active user, counted exactly", 210.0, active_exact),
     ("an active user, in the sketch", 205.0, active_sketch),
-    ("a scrape, by counter", 250.0, scrape_counter),
-    ("a scrape, by 14-bucket histogram", 4000.0, scrape_histogram),
+    ("a scrape, by counter", 230.0, scrape_counter),
+    ("a scrape, by 14-bucket histogram", 3650.0, scrape_histogram),
 ];
 
-/// Holds only where the clock is the time stamp counter: read through `Instant`, it alone takes more than twice this.
-const TIMED: f64 = 110.0;
+/// Those whose limit holds only where the clock is the time stamp counter: `Instant` alone takes more.
+const TIMED: [&str; 2] = ["a timed ", "a watched "];
 
 type Case = fn() -> Result<Cost, String>;
 
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let judged = by_time_stamp || limit != TIMED;
+        let judged = by_time_stamp || !TIMED.iter().any(|timed| name.starts_with(timed));
         let holds = (cost.instructions <= limit || !judged) && cost.allocations == 0.0;
         held &= holds;
         println!(
@@ -112,6 +113,14 @@ fn over<R, B>(mut bare: impl FnMut(u64) -> B, mut call: impl FnMut(u64) -> R) ->
 
 fn counted() -> Result<Cost, String> {
     #[instrument(counter = SESSIONS, auth_method = "password")]
+    fn call(x: u64) -> u64 {
+        work(x)
+    }
+    over(work, call)
+}
+
+fn counted_any() -> Result<Cost, String> {
+    #[instrument(counter = SESSIONS, auth_method = "password", on = "any")]
     fn call(x: u64) -> u64 {
         work(x)
     }
