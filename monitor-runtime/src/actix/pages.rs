@@ -23,9 +23,10 @@ use crate::health::scrapes::{PAGE_BYTES, PAGE_SECONDS};
 /// How many scrapes may wait for their turn; a line of these costs little, an endless one would not.
 const WAITING: usize = 1_024;
 /// How often a scrape that waits looks whether somebody reads too slowly.
-const IMPATIENCE: Duration = Duration::from_secs(1);
-/// How long a scraper may read while others wait for its place: what Prometheus allows itself for a whole scrape.
-const READING_SECONDS: f64 = 10.0;
+const IMPATIENCE: Duration = Duration::from_millis(100);
+/// How long a scraper may read while others wait for its place. All who wait look, so places come free the sooner the more
+/// of them there are, and readers who take all places again and again hold up nobody who comes every few seconds.
+const READING_SECONDS: f64 = 1.0;
 /// What is written at once; then other requests of the thread have their turn.
 const PIECE: usize = 32 * 1024;
 
@@ -394,7 +395,7 @@ mod tests {
             let place = async || pages.place().await.expect("a place");
             let reader = |place| Body::new(&pages, Bytes::from(vec![b'x'; 3 * PIECE]), place, true);
             let (mut slow, mut slower) = (reader(place().await), reader(place().await));
-            time.advance(Duration::from_secs(10));
+            time.advance(Duration::from_secs(1));
             let early = time::timeout(Duration::from_millis(1), place()).await;
             assert!(early.is_err(), "nobody has read for too long");
             time.advance(Duration::from_secs(1));
