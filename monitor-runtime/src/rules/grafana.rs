@@ -70,8 +70,11 @@ fn annotations(rules: &Rules) -> Vec<Value> {
     if rules.has("anomaly_detection_triggered_total") {
         list.push(json!({
             "datasource": source(), "enable": true, "hide": false, "iconColor": "red", "name": "Anomalies",
-            "expr": format!("sum by (endpoint, reason) (increase(anomaly_detection_triggered_total{{{AT}}}[$__interval])) > 0"),
-            "step": "15s", "titleFormat": "{{endpoint}}", "textFormat": "{{reason}}", "tagKeys": "endpoint,reason",
+            "target": {
+                "expr": format!("sum by (endpoint, reason) (increase(anomaly_detection_triggered_total{{{AT}}}[$__interval])) > 0"),
+                "interval": "15s", "refId": "Anomalies",
+            },
+            "titleFormat": "{{endpoint}}", "textFormat": "{{reason}}", "tagKeys": "endpoint,reason",
             "useValueForTime": false,
         }));
     }
@@ -81,7 +84,7 @@ fn annotations(rules: &Rules) -> Vec<Value> {
 fn variables(rules: &Rules) -> Vec<Value> {
     let label = |name: &str, label: &str, query: String| {
         json!({
-            "name": name, "label": label, "type": "query", "datasource": source(), "definition": query,
+            "name": name, "label": label, "type": "query", "datasource": source(),
             "query": {"query": query, "refId": format!("Variable-{name}")}, "refresh": 2, "sort": 1,
             "includeAll": true, "allValue": ".*", "multi": true, "hide": 0, "options": [], "regex": "", "skipUrlSync": false,
             "current": {"selected": true, "text": ["All"], "value": ["$__all"]},
@@ -107,7 +110,7 @@ fn variables(rules: &Rules) -> Vec<Value> {
         intervals.iter().map(|text| json!({"selected": *text == "1m", "text": text, "value": text})).collect();
     list.push(json!({
         "name": "interval", "label": "Rates over", "type": "interval", "query": intervals.join(","), "options": options,
-        "auto": false, "auto_count": 30, "auto_min": "10s", "refresh": 2, "hide": 0, "skipUrlSync": false,
+        "refresh": 2, "hide": 0, "skipUrlSync": false,
         "current": {"selected": true, "text": "1m", "value": "1m"},
     }));
     list
