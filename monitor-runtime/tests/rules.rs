@@ -63,6 +63,7 @@ fn the_program_s_own_families_are_there_too() {
         dashboard["panels"].as_array().expect("panels").iter().filter_map(|panel| panel["title"].as_str()).collect();
     let row = titles.iter().position(|title| *title == "This program").expect("a row");
     assert_eq!(titles[row + 1..row + 3], ["packing_seconds, p95", "parcels_total, a second"]);
+    // This program has no paid operation.
     assert!(!titles[row + 3..].iter().any(|title| title.contains("credit_")), "{titles:?}");
 }
 

@@ -1,11 +1,12 @@
 // The page that draws every panel of the dashboard with Grafana's own components, on what a Prometheus answers now.
 import React from "react";
 import { createRoot } from "react-dom/client";
-import { createTheme, dateTime, FieldType, getDisplayProcessor, toDataFrame, getFieldDisplayName } from "@grafana/data";
+import { createTheme, dateTime, EventBusSrv, FieldType, getDisplayProcessor, toDataFrame, getFieldDisplayName } from "@grafana/data";
 import { ThemeContext, TimeSeries, PanelContextProvider } from "@grafana/ui";
 
 const query = new URLSearchParams(location.search);
 const theme = createTheme({ colors: { mode: query.get("theme") || "dark" } });
+const context = { eventsScope: "test", eventBus: new EventBusSrv() };
 const SECONDS = 120, STEP = 2, WIDTH = 620, HEIGHT = 260;
 
 async function frames(panel, from, to) {
@@ -62,7 +63,7 @@ async function main() {
   }
   createRoot(document.getElementById("root")).render(
     <ThemeContext.Provider value={theme}>
-      <PanelContextProvider value={{ eventsScope: "test", eventBus: { publish() {}, subscribe: () => ({ unsubscribe() {} }), getStream: () => ({ subscribe: () => ({ unsubscribe() {} }) }), removeAllListeners() {}, newScopedBus() { return this; } } }}>
+      <PanelContextProvider value={context}>
         <div style={{ display: "flex", flexWrap: "wrap", background: theme.colors.background.canvas }}>
           {panels.map(({ panel, frames }) => frames.length ? <Panel key={panel.id} panel={panel} frames={frames} range={range} /> : <p key={panel.id} data-empty={panel.title}>{panel.title}: no data</p>)}
         </div>

@@ -315,8 +315,9 @@ fn users(rules: &Rules, page: &mut Page) {
 }
 
 fn credits(rules: &Rules, page: &mut Page) {
+    // The ledger's families are in every program; without a paid operation there is nothing to show.
     let (used, held) = (rules.has("credit_usage_total"), rules.has("credit_credits_held"));
-    if !used && !held {
+    if rules.facts.operations.is_empty() || !used && !held {
         return;
     }
     page.row("Credits");

@@ -4,6 +4,7 @@
 mod hostile;
 mod metrics;
 mod page;
+mod panels;
 mod program;
 mod prometheus;
 mod service;

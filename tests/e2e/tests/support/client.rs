@@ -40,6 +40,10 @@ impl Client {
         Client { agent, url: url.to_owned() }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         Answer::read(self.agent.get(self.at(path)).call())
     }

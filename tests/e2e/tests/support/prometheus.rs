@@ -55,6 +55,25 @@ impl Prometheus {
         ))
     }
 
+    /// Scrapes `url` every second as the job `job`.
+    pub(crate) fn scraping_as(job: &str, url: &str) -> Prometheus {
+        let host = url.trim_start_matches("http://");
+        Prometheus::with_jobs(&format!("- {{job_name: '{job}', static_configs: [{{targets: ['{host}']}}]}}\n"))
+    }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        self.client.url()
+    }
+
+    /// The values of an expression now, whatever their labels.
+    pub(crate) fn values(&self, expression: &str) -> Result<Vec<f64>, String> {
+        let answer = self.api("/api/v1/query", &[("query", expression)])?;
+        let result = answer["result"].as_array().ok_or("no result")?;
+        let value = |sample: &serde_json::Value| sample["value"][1].as_str().and_then(|text| text.parse().ok());
+        result.iter().map(|sample| value(sample).ok_or_else(|| format!("no number: {sample}"))).collect()
+    }
+
     fn with_jobs(jobs: &str) -> Prometheus {
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("prometheus.yml");
