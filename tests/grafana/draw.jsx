@@ -2,7 +2,8 @@
 import React from "react";
 import { createRoot } from "react-dom/client";
 import { createTheme, dateTime, EventBusSrv, FieldType, getDisplayProcessor, toDataFrame, getFieldDisplayName } from "@grafana/data";
-import { ThemeContext, TimeSeries, PanelContextProvider } from "@grafana/ui";
+import { GlobalStyles, PanelContextProvider, ThemeContext, TimeSeries } from "@grafana/ui";
+import "uplot/dist/uPlot.min.css";
 
 const query = new URLSearchParams(location.search);
 const theme = createTheme({ colors: { mode: query.get("theme") || "dark" } });
@@ -63,6 +64,7 @@ async function main() {
   }
   createRoot(document.getElementById("root")).render(
     <ThemeContext.Provider value={theme}>
+      <GlobalStyles isExtensionPoint={false} />
       <PanelContextProvider value={context}>
         <div style={{ display: "flex", flexWrap: "wrap", background: theme.colors.background.canvas }}>
           {panels.map(({ panel, frames }) => frames.length ? <Panel key={panel.id} panel={panel} frames={frames} range={range} /> : <p key={panel.id} data-empty={panel.title}>{panel.title}: no data</p>)}

@@ -20,10 +20,10 @@ const chosen = readFileSync(file, "utf8").replaceAll("$instance", ".*").replaceA
 await build({
   entryPoints: [join(here, "draw.jsx")], outfile: join(here, "out/draw.js"), bundle: true, minify: true, jsx: "automatic", logLevel: "error",
   define: { "process.env.NODE_ENV": '"production"', global: "window" },
-  loader: { ".svg": "dataurl", ".ttf": "empty", ".woff2": "empty", ".css": "empty" },
+  loader: { ".svg": "dataurl", ".ttf": "empty", ".woff2": "empty" },
 });
 
-const page = '<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><body style="margin:0"><div id="root"></div><script src="/draw.js"></script>';
+const page = '<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><link rel="stylesheet" href="/draw.css"><body style="margin:0"><div id="root"></div><script src="/draw.js"></script>';
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, "http://host");
   try {
@@ -32,6 +32,8 @@ const server = createServer(async (request, response) => {
       response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
     } else if (url.pathname === "/draw.js") {
       response.writeHead(200, { "content-type": "text/javascript" }).end(readFileSync(join(here, "out/draw.js")));
+    } else if (url.pathname === "/draw.css") {
+      response.writeHead(200, { "content-type": "text/css" }).end(readFileSync(join(here, "out/draw.css")));
     } else if (url.pathname === "/dashboard.json") {
       response.writeHead(200, { "content-type": "application/json" }).end(chosen);
     } else {

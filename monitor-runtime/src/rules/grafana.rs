@@ -152,6 +152,13 @@ impl Page {
                 })
             })
             .collect();
+        // A line of zeros is drawn at the bottom of something, not of 10,000 %.
+        let mut soft = json!({});
+        match unit {
+            "percentunit" => soft = json!({"axisSoftMax": 0.05}),
+            "short" | "ops" | "reqps" => soft = json!({"axisSoftMax": 1}),
+            _ => {}
+        }
         let id = self.panels.len() + 1;
         self.panels.push(json!({
             "id": id, "type": "timeseries", "title": title, "description": description, "datasource": source(),
@@ -177,7 +184,13 @@ impl Page {
             },
         }));
         self.x += width;
-        self.panels.last_mut().expect("a panel was put there just now")
+        let panel = self.panels.last_mut().expect("a panel was put there just now");
+        if let (Some(custom), Some(soft)) =
+            (panel["fieldConfig"]["defaults"]["custom"].as_object_mut(), soft.as_object_mut())
+        {
+            custom.append(soft);
+        }
+        panel
     }
 
     fn end_line(&mut self) {
