@@ -1,6 +1,6 @@
 //! The ledger's rows in one transaction: load, ask the moves, store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
@@ -45,6 +45,8 @@ pub(super) struct Book<'a>(&'a Connection);
 struct Account {
     row: i64,
     balance: Balance,
+    /// The number of its last entry.
+    last: Option<i64>,
 }
 
 /// A statement that selects a hold with its account, as [`hold`] reads it; made once, when the program is compiled.
@@ -52,7 +54,7 @@ macro_rules! select_hold {
     ($which:literal) => {
         concat!(
             "SELECT hold.id, account.name, hold.operation, hold.amount, hold.key, hold.state, hold.captured,
-            hold.expires_at, account.id, account.available, account.held
+            hold.expires_at, account.id, account.available, account.held, account.last
             FROM hold JOIN account ON account.id = hold.account ",
             $which
         )
@@ -78,14 +80,14 @@ impl<'a> Book<'a> {
         match moves::grant(account.as_ref().map(|account| account.balance), earlier, grant)? {
             Next::Same(balance) => Ok(Granted { balance, replayed: true }),
             Next::Do(change) => {
-                let row = match account {
-                    Some(account) => account.row,
+                let (row, last) = match account {
+                    Some(account) => (account.row, account.last),
                     None => {
                         let sql = "INSERT INTO account (name, available, held) VALUES (?1, 0, 0)";
-                        self.0.prepare_cached(sql)?.insert([grant.account.as_str()])?
+                        (self.0.prepare_cached(sql)?.insert([grant.account.as_str()])?, None)
                     }
                 };
-                self.write(row, &change, None, Some(&grant.key), now)?;
+                self.write(row, last, &change, None, Some(&grant.key), now)?;
                 Ok(Granted { balance: change.balance, replayed: false })
             }
         }
@@ -108,7 +110,7 @@ impl<'a> Book<'a> {
                 replayed: true,
             }),
             Next::Do(change) => {
-                let Some(Account { row, .. }) = account else {
+                let Some(Account { row, last, .. }) = account else {
                     return Err(CreditsError::UnknownAccount { account: request.account.clone() }.into());
                 };
                 let (id, key) = (request.id.uuid(), request.key.as_ref().map(Key::as_str));
@@ -122,7 +124,7 @@ impl<'a> Book<'a> {
                     let sql = "INSERT OR REPLACE INTO hold_key (account, operation, key, hold) VALUES (?1, ?2, ?3, ?4)";
                     self.0.prepare_cached(sql)?.execute(params![row, operation, key, id.as_bytes()])?;
                 }
-                self.write(row, &change, Some(request.id), None, now)?;
+                self.write(row, last, &change, Some(request.id), None, now)?;
                 Ok(Placed {
                     hold: request.id,
                     state: HoldState::Open,
@@ -192,20 +194,30 @@ impl<'a> Book<'a> {
     pub(super) fn history(&self, name: &AccountId, before: Option<i64>, limit: u32) -> Done<Page> {
         let account = self.known_account(name)?;
         let limit = limit.min(PAGE_MAX) as usize;
+        let mut next = account.last;
+        if let Some(before) = before {
+            let sql = "SELECT previous FROM journal WHERE number = ?1 AND account = ?2";
+            let known = self.0.prepare_cached(sql)?.query_row(params![before, account.row], |row| row.get(0));
+            // A number that is none of its entries is looked for from the end.
+            next = optional(known)?.unwrap_or(next);
+        }
         let sql = "SELECT journal.number, journal.at, journal.kind, journal.available, journal.held,
-            journal.available_after, journal.hold, hold.operation, journal.key
-            FROM journal LEFT JOIN hold ON hold.id = journal.hold
-            WHERE journal.account = ?1 AND journal.number < ?2 ORDER BY journal.number DESC LIMIT ?3";
+            journal.available_after, journal.hold, hold.operation, journal.key, journal.previous
+            FROM journal LEFT JOIN hold ON hold.id = journal.hold WHERE journal.number = ?1";
         let mut statement = self.0.prepare_cached(sql)?;
-        // One more than asked for tells whether there is more.
-        let mut rows = statement.query(params![account.row, before.unwrap_or(i64::MAX), limit as i64 + 1])?;
         let mut page = Page::default();
-        while let Some(row) = rows.next()? {
+        while let Some(number) = next {
             if page.entries.len() == limit {
                 page.next = page.entries.last().map(|entry| entry.number);
                 break;
             }
-            page.entries.push(entry(row)?);
+            let (entry, previous) =
+                statement.query_row([number], |row| Ok((entry(row), row.get::<_, Option<i64>>(9)?)))?;
+            // Backwards only, so that a damaged chain ends.
+            next = previous.filter(|previous| *previous < number);
+            if before.is_none_or(|before| number < before) {
+                page.entries.push(entry?);
+            }
         }
         Ok(page)
     }
@@ -226,9 +238,15 @@ impl<'a> Book<'a> {
         }
         let mut sums: HashMap<i64, Sums> = HashMap::new();
         let mut verified = Verified::default();
-        let mut statement = self.0.prepare("SELECT account, kind, available, held FROM journal")?;
+        let mut statement =
+            self.0.prepare("SELECT account, kind, available, held, number, previous FROM journal ORDER BY number")?;
         let mut rows = statement.query([])?;
+        let (mut last, mut astray) = (HashMap::new(), HashSet::new());
         while let Some(row) = rows.next()? {
+            let (account, previous): (i64, Option<i64>) = (row.get(0)?, row.get(5)?);
+            if last.insert(account, row.get::<_, i64>(4)?) != previous {
+                astray.insert(account);
+            }
             let (available, held): (i64, i64) = (row.get(2)?, row.get(3)?);
             let (available, held) = (i128::from(available), i128::from(held));
             let sums = sums.entry(row.get(0)?).or_default();
@@ -249,12 +267,17 @@ impl<'a> Book<'a> {
             }
             verified.holds += 1;
         }
-        let mut statement = self.0.prepare("SELECT id, name, available, held FROM account")?;
+        let mut statement = self.0.prepare("SELECT id, name, available, held, last FROM account")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let balance = Balance { available: row.get(2)?, held: row.get(3)? };
-            let sums = sums.get(&row.get(0)?).copied().unwrap_or_default();
-            moves::violations(&account_id(row.get(1)?)?, balance, sums, &mut verified.violations);
+            let (id, name): (i64, _) = (row.get(0)?, account_id(row.get(1)?)?);
+            let sums = sums.get(&id).copied().unwrap_or_default();
+            moves::violations(&name, balance, sums, &mut verified.violations);
+            if astray.contains(&id) || last.get(&id).copied() != row.get(4)? {
+                let what = "an entry does not name the one before it".to_owned();
+                verified.violations.push(Violation { account: name, what });
+            }
             verified.accounts += 1;
         }
         // Open holds with an entry that settles them, and settled ones without.
@@ -273,9 +296,10 @@ impl<'a> Book<'a> {
     }
 
     fn account(&self, name: &AccountId) -> rusqlite::Result<Option<Account>> {
-        let sql = "SELECT id, available, held FROM account WHERE name = ?1";
+        let sql = "SELECT id, available, held, last FROM account WHERE name = ?1";
         optional(self.0.prepare_cached(sql)?.query_row([name.as_str()], |row| {
-            Ok(Account { row: row.get(0)?, balance: Balance { available: row.get(1)?, held: row.get(2)? } })
+            let balance = Balance { available: row.get(1)?, held: row.get(2)? };
+            Ok(Account { row: row.get(0)?, balance, last: row.get(3)? })
         }))
     }
 
@@ -324,19 +348,24 @@ impl<'a> Book<'a> {
             let sql = "UPDATE hold SET state = ?2, captured = ?3 WHERE id = ?1";
             self.0.prepare_cached(sql)?.execute(params![hold.id.uuid().as_bytes(), state, captured])?;
         }
-        self.write(account.row, change, Some(hold.id), None, now)
+        self.write(account.row, account.last, change, Some(hold.id), None, now)
     }
 
-    fn write(&self, account: i64, change: &Change, hold: Option<HoldId>, key: Option<&Key>, now: Micros) -> Done<()> {
-        let Balance { available, held } = change.balance;
-        let sql = "UPDATE account SET available = ?2, held = ?3 WHERE id = ?1";
-        self.0.prepare_cached(sql)?.execute([account, available, held])?;
-        let sql = "INSERT INTO journal (at, account, kind, hold, key, available, held, available_after)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    fn write(
+        &self,
+        account: i64,
+        mut last: Option<i64>,
+        change: &Change,
+        hold: Option<HoldId>,
+        key: Option<&Key>,
+        now: Micros,
+    ) -> Done<()> {
+        let sql = "INSERT INTO journal (at, account, kind, hold, key, available, held, available_after, previous)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let mut statement = self.0.prepare_cached(sql)?;
         let hold = hold.map(|hold| *hold.uuid().as_bytes());
         for line in change.lines() {
-            statement.execute(params![
+            last = Some(statement.insert(params![
                 now,
                 account,
                 number(line.kind),
@@ -344,9 +373,13 @@ impl<'a> Book<'a> {
                 key.map(Key::as_str),
                 line.available,
                 line.held,
-                line.available_after
-            ])?;
+                line.available_after,
+                last
+            ])?);
         }
+        let Balance { available, held } = change.balance;
+        let sql = "UPDATE account SET available = ?2, held = ?3, last = ?4 WHERE id = ?1";
+        self.0.prepare_cached(sql)?.execute(params![account, available, held, last])?;
         Ok(())
     }
 }
@@ -385,7 +418,8 @@ fn hold(row: &Row<'_>) -> Done<(Hold, Account)> {
         state,
         expires_at: row.get(7)?,
     };
-    Ok((hold, Account { row: row.get(8)?, balance: Balance { available: row.get(9)?, held: row.get(10)? } }))
+    let balance = Balance { available: row.get(9)?, held: row.get(10)? };
+    Ok((hold, Account { row: row.get(8)?, balance, last: row.get(11)? }))
 }
 
 fn entry(row: &Row<'_>) -> Done<Entry> {

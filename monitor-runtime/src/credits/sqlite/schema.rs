@@ -14,7 +14,8 @@ const MIGRATIONS: &[&str] = &["
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
         available INTEGER NOT NULL CHECK (available >= 0),
-        held INTEGER NOT NULL CHECK (held >= 0)
+        held INTEGER NOT NULL CHECK (held >= 0),
+        last INTEGER
     ) STRICT;
 
     -- state: 0 open, 1 captured, 2 voided, 3 expired, 4 captured late
@@ -39,6 +40,8 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (account, operation, key)
     ) STRICT, WITHOUT ROWID;
 
+    -- Each entry names its account's previous one, and the account its last: an index of entries by account would have
+    -- another page written for almost every step.
     -- kind: 0 grant, 1 hold, 2 capture, 3 void, 4 expire, 5 late capture
     CREATE TABLE journal (
         number INTEGER PRIMARY KEY,
@@ -50,10 +53,10 @@ const MIGRATIONS: &[&str] = &["
         available INTEGER NOT NULL,
         held INTEGER NOT NULL,
         available_after INTEGER NOT NULL CHECK (available_after >= 0),
+        previous INTEGER,
         CHECK ((kind = 0) = (hold IS NULL)),
         CHECK ((kind = 0) = (key IS NOT NULL))
     ) STRICT;
-    CREATE INDEX journal_account ON journal (account, number);
     CREATE UNIQUE INDEX journal_grant ON journal (account, key) WHERE kind = 0;
     CREATE UNIQUE INDEX journal_settled ON journal (hold) WHERE kind IN (2, 3, 4);
     CREATE UNIQUE INDEX journal_late ON journal (hold) WHERE kind = 5;
