@@ -1,6 +1,6 @@
-//! What one call costs: counted (A), timed (B), and on two threads at once (D).
+//! What one call costs: counted (A), timed (B), on two threads at once (D), and judged by the detector.
 //!
-//! `calls [counted|timed|contention]`; all three without an argument.
+//! `calls [counted|timed|contention|detected]`; all without an argument.
 
 mod limits;
 mod ours;
@@ -193,6 +193,34 @@ fn contention() {
     }
 }
 
+/// Beside a clock, which whoever asks the detector reads anyway.
+fn detected() {
+    use monitor_runtime::anomaly::{Detector, Limits, Observed};
+    let mut s = Suite::default();
+    case!(s, "`work`, bare (baseline)", |x| work(x));
+    case!(s, "LIMIT a pair of `Instant`s", |x| {
+        let start = Instant::now();
+        (work(x), start.elapsed())
+    });
+    for (name, milliseconds) in [
+        ("a thousand a second", 1),
+        ("one a second", 1_000),
+        ("one in five seconds, the most that one can cost", 5_000),
+    ] {
+        let (mut detector, mut verdicts) = (Detector::new(Limits::NONE), Vec::new());
+        let mut at = 1_767_571_200_000;
+        case!(s, format!("**ours** an observation, {name}"), |x| {
+            at += milliseconds;
+            let latency = 0.02 + (x % 16) as f64 * 1e-3;
+            detector.observe(at, latency, Observed::Success, black_box(&mut verdicts));
+            verdicts.clear();
+            work(x)
+        });
+    }
+    s.run("detected: one observation");
+    println!("\n{} bytes a detector", size_of::<Detector>());
+}
+
 fn main() {
     let what = std::env::args().nth(1).unwrap_or_default();
     let exporter = peers::prepare();
@@ -202,6 +230,9 @@ fn main() {
     }
     if wanted("timed") {
         timed(&exporter);
+    }
+    if wanted("detected") {
+        detected();
     }
     if wanted("contention") {
         contention();

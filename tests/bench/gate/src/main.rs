@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use harness::{black_box, heap, instructions, median};
 use monitor_runtime::activity::{Activity, Key};
+use monitor_runtime::anomaly::{Detector, Limits, Observed};
 use monitor_runtime::prometheus::Registry;
 use monitor_runtime::{Format, detect_anomalies, instrument, metrics, timer, track_latency};
 
@@ -27,7 +28,7 @@ metrics! {
 
 /// The most instructions that a case may take: what was measured, and a little more where chance has a part in it.
 /// Targets stand in ../README.md. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 16] = [
+const LIMITS: [(&str, f64, Case); 18] = [
     // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
     // respect, and its guard asks whether the thread panics: 4 of 9.
     ("a counted call", 9.0, counted),
@@ -45,6 +46,10 @@ const LIMITS: [(&str, f64, Case); 16] = [
     ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
     ("an active user, counted exactly", 210.0, active_exact),
     ("an active user, in the sketch", 205.0, active_sketch),
+    // The target is 60 ns, a multiple of the first. The second closes a slice of five seconds with each call, and runs
+    // all tests.
+    ("an observation of the detector", 152.0, observation),
+    ("an observation of an endpoint called every five seconds", 3100.0, rare_observation),
     ("a scrape, by counter", 230.0, scrape_counter),
     ("a scrape, by 14-bucket histogram", 3650.0, scrape_histogram),
 ];
@@ -273,6 +278,33 @@ fn active(exact_up_to: usize) -> Result<Cost, String> {
             user.len()
         },
     )
+}
+
+fn observation() -> Result<Cost, String> {
+    observed_every(1)
+}
+
+fn rare_observation() -> Result<Cost, String> {
+    observed_every(5_000)
+}
+
+/// One observation of a detector that has learned, after so many milliseconds.
+fn observed_every(milliseconds: u64) -> Result<Cost, String> {
+    let mut detector = Detector::new(Limits::NONE);
+    let mut verdicts = Vec::new();
+    let mut at = 1_767_571_200_000;
+    let mut observe = move |x: u64, after: u64| {
+        at += after;
+        let latency = 0.02 + (x % 16) as f64 * 1e-3;
+        detector.observe(at, latency, Observed::Success, black_box(&mut verdicts));
+        verdicts.clear();
+        work(x)
+    };
+    // Four days, and the ten minutes after which they are learned.
+    (0..4 * 17_280 + 130).for_each(|x| {
+        black_box(observe(x, 5_000));
+    });
+    over(work, move |x| observe(x, milliseconds))
 }
 
 fn scrape_counter() -> Result<Cost, String> {
