@@ -8,7 +8,7 @@ use crate::metrics::{LabelBuffer, LabelValue};
 /// Counts something that users do, by a name that the program wrote down.
 ///
 /// ```
-/// use monitor_runtime::{LabelValue, activity::track_event};
+/// use monitor_runtime::{LabelValue, track_event};
 ///
 /// #[derive(Clone, Copy, LabelValue)]
 /// enum Event {
@@ -26,14 +26,13 @@ use crate::metrics::{LabelBuffer, LabelValue};
 ///
 /// ```compile_fail
 /// let name = String::from("purchase");
-/// monitor_runtime::activity::track_event!(name);
+/// monitor_runtime::track_event!(name);
 /// ```
 ///
 /// A user is an id, as for [`seen`](crate::activity::seen); it is marked as seen too. To count the calls of a function that
 /// succeed, annotate it: `#[instrument(counter = monitor_runtime::activity::USER_EVENTS, event = "purchase")]`.
-#[doc(hidden)]
 #[macro_export]
-macro_rules! __track_event {
+macro_rules! track_event {
     ($event:expr $(,)?) => {
         $crate::activity::global().event($crate::__event_name!($event))
     };
@@ -42,8 +41,7 @@ macro_rules! __track_event {
     };
 }
 
-#[doc(inline)]
-pub use __track_event as track_event;
+pub use crate::track_event;
 
 /// A string as it is, an enum's value by its name: a method of the value comes before one of a reference to it.
 #[doc(hidden)]

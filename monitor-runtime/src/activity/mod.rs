@@ -3,11 +3,11 @@
 //! An application says what happened, in one call, and the rest follows:
 //!
 //! ```
-//! use monitor_runtime::{activity, sample_value};
+//! use monitor_runtime::{activity, sample_value, track_event};
 //!
 //! activity::signed_in("ada", "password"); // once a sign-in
 //! activity::seen("ada"); // once a request, unless the middleware does it
-//! activity::track_event!("purchase", "ada");
+//! track_event!("purchase", "ada");
 //!
 //! assert_eq!(sample_value("user_sessions_total", &[("auth_method", "password")]), Some(1.0));
 //! assert_eq!(sample_value("active_users", &[("timeframe", "1m")]), Some(1.0));
@@ -22,7 +22,7 @@
 //! | [`sign_in_failed`] | counts in `user_sign_in_failures_total{auth_method}` |
 //! | [`session_opened`], [`session_closed`], [`session_seen`] | keep `user_sessions_open`, `user_session_seconds` and `user_sessions_ended_total{reason}` |
 //! | [`seen`] | the user is active now |
-//! | [`track_event!`](crate::activity::track_event) | counts in `user_events_total{event}`, and its user in `user_event_users{event,timeframe}` |
+//! | [`track_event!`](crate::track_event) | counts in `user_events_total{event}`, and its user in `user_event_users{event,timeframe}` |
 //!
 //! An id is anything with bytes, of any length, UTF-8 or not; the empty one stands for nobody and is not counted as a
 //! user. Ids are hashed under a key at once and never kept, shown or sent. Only ids of users who have been authenticated
