@@ -3,15 +3,19 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Once, OnceLock};
 use std::time::Duration;
 use std::{io, thread};
 
+use crate::anomaly::saved::{self, RestoreError};
 use crate::anomaly::{
-    Anomaly, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW, Observed, Put,
-    Reason, Seen, State, Subscription, WatchError, WatchErrors, wrong_with,
+    Anomaly, Detector, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW,
+    Observed, Put, Reason, Seen, State, Subscription, WatchError, WatchErrors, wrong_with,
 };
+#[cfg(feature = "toml")]
+use crate::anomaly::{LimitsFileError, LimitsFileMistake, file};
 use crate::builtin::{ANOMALIES, API_ERROR_RATE, API_RESPONSE_TIME_THRESHOLD, EVENTS_LOST};
 use crate::call::{Call, Target};
 use crate::clock;
@@ -148,7 +152,7 @@ pub(crate) fn prepare() {
 /// All places with the attribute, in an order that does not depend on the linker.
 fn sites() -> Vec<&'static WatchSite> {
     let mut sites: Vec<&'static WatchSite> = inventory::iter::<WatchedSite>.into_iter().map(|site| site.0).collect();
-    sites.sort_by_key(|site| (site.name, site.place.file, site.place.line));
+    sites.sort_by_key(|site| (site.name, site.place.file, site.place.line, site.function));
     sites
 }
 
@@ -365,6 +369,80 @@ impl Drop for CallbackGuard {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
+}
+
+/// Writes to `path` what was learned of every endpoint, for [`restore`]: as a whole or not at all. Call it when the
+/// server stops, and now and then.
+///
+/// # Errors
+/// Those of the file system; what was there before is there then.
+pub fn save(path: impl AsRef<Path>) -> io::Result<()> {
+    let learned: Vec<(&str, Vec<u8>)> =
+        NAMES.all().iter().map(|endpoint| (endpoint.name(), endpoint.learned())).collect();
+    saved::write(path.as_ref(), &learned)
+}
+
+/// Takes from `path` what [`save`] wrote, in place of what was learned meanwhile; an endpoint that had no call yet takes
+/// it at its first. No file is nothing learned. It says how many endpoints took theirs; one whose detector has changed
+/// since learns anew.
+///
+/// # Errors
+/// A file that is damaged or of another version: it is not used, and logged. The service goes on without.
+pub fn restore(path: impl AsRef<Path>) -> Result<usize, RestoreError> {
+    let learned = saved::read(path.as_ref()).inspect_err(|error| {
+        tracing::warn!(target: "monitor_runtime::anomaly", "{error}");
+    })?;
+    let mut taken = 0;
+    for (name, learned) in learned {
+        let known = match NAMES.find(&name) {
+            Some(endpoint) => endpoint.learn(&learned),
+            None => Detector::restore(Limits::NONE, &learned).map(|_| NAMES.await_learned(&name, learned)),
+        };
+        match known {
+            Ok(()) => taken += 1,
+            Err(error) => tracing::warn!(target: "monitor_runtime::anomaly", endpoint = name, "{error}"),
+        }
+    }
+    Ok(taken)
+}
+
+/// Takes the limits in the file at `path`, in place of those that it held when it was last read; they go before those of
+/// the code. Call it at the start and whenever the file changed.
+///
+/// ```toml
+/// [endpoint."/reports/{id}"]
+/// latency_threshold = "500ms"   # or seconds: 0.5
+/// error_threshold = 0.01
+/// mute = ["traffic_drop"]       # neither counted nor told
+/// ```
+///
+/// An endpoint is a route's pattern as its label reads, beginning with `/`, or a name that is watched. A route is known
+/// only after its first request: [`unused_limits`] says of which routes the file speaks that had none.
+///
+/// # Errors
+/// Everything that is wrong with the file, each with its line, key and legal range. What held before holds on.
+#[cfg(feature = "toml")]
+pub fn load_limits(path: impl AsRef<Path>) -> Result<(), LimitsFileError> {
+    prepare();
+    let text = std::fs::read_to_string(path.as_ref()).map_err(|error| {
+        let message = format!("{} cannot be read: {error}", path.as_ref().display());
+        LimitsFileError(vec![LimitsFileMistake { line: 0, message }])
+    })?;
+    let unknown = |name: &str| {
+        if name.starts_with('/') || NAMES.find(name).is_some() {
+            return None;
+        }
+        let known: Vec<String> = NAMES.all().iter().map(|endpoint| format!("`{}`", endpoint.name())).collect();
+        Some(format!("unknown endpoint `{name}`; a route begins with `/`, and watched are {}", known.join(", ")))
+    };
+    NAMES.give_by_file(file::parse(&text, unknown)?);
+    Ok(())
+}
+
+/// The routes that the file of limits speaks of and that had no request yet: perhaps they are misspelt.
+#[cfg(feature = "toml")]
+pub fn unused_limits() -> Vec<String> {
+    NAMES.awaited()
 }
 
 /// Says in code what is normal for an endpoint: a route's pattern as its label reads, or a name that is watched.

@@ -536,3 +536,33 @@ mod requests {
         assert_eq!(counted("scope_actix", "exception"), 1.0);
     }
 }
+
+#[cfg(feature = "actix")]
+#[actix_web::test]
+async fn what_was_found_is_json_for_whoever_has_the_token() {
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use monitor_runtime::actix::anomalies;
+    let _time = Manual::start();
+    detect_anomalies("json").latency_threshold(0.5).start().finish(Outcome::Failure);
+    let token = "s3cret".parse().expect("a token");
+    let app = init_service(actix_web::App::new().service(anomalies("/monitoring/anomalies").bearer_token(token))).await;
+    let get = || TestRequest::get().uri("/monitoring/anomalies");
+    assert_eq!(call_service(&app, get().to_request()).await.status(), 401);
+    let bearer = ("authorization", "Bearer s3cret");
+    let post = TestRequest::post().uri("/monitoring/anomalies").insert_header(bearer).to_request();
+    assert_eq!(call_service(&app, post).await.status(), 405);
+    let answer = call_service(&app, get().insert_header(bearer).to_request()).await;
+    assert_eq!(answer.status(), 200);
+    let body: serde_json::Value = read_body_json(answer).await;
+    assert_eq!(body["version"], 1);
+    let of = |list: &str| {
+        let all = body[list].as_array().expect("a list");
+        all.iter().find(|one| one["endpoint"] == "json").unwrap_or_else(|| panic!("{body}")).clone()
+    };
+    let endpoint = of("endpoints");
+    assert_eq!(endpoint["error_rate"], 1.0);
+    assert_eq!(endpoint["latency_threshold"], 0.5);
+    assert_eq!(endpoint["configured"]["error_threshold"], serde_json::Value::Null);
+    let found = of("anomalies");
+    assert_eq!((&found["reason"], &found["count"]), (&"exception".into(), &1.into()));
+}

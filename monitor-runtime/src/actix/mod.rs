@@ -1,6 +1,7 @@
 //! What the toolkit is in an actix-web service; nothing outside this folder names actix.
 
 mod access;
+mod anomalies;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod listener;
@@ -11,6 +12,7 @@ mod paid;
 mod scrape;
 
 pub use access::{BearerToken, InvalidToken};
+pub use anomalies::{Anomalies, anomalies};
 #[cfg(feature = "dashboard")]
 pub use dashboard::{ApiMetrics, Dashboard, api_metrics, dashboard};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};

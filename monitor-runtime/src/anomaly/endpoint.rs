@@ -275,7 +275,6 @@ impl Endpoint {
     }
 
     /// What was learned, to be kept.
-    #[expect(dead_code, reason = "the file of what was learned comes next")]
     pub(crate) fn learned(&self) -> Vec<u8> {
         self.lock().detector.state()
     }

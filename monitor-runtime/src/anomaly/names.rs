@@ -76,7 +76,7 @@ impl Names {
     }
 
     /// Says what the file says of all names, in place of what it said before; a name that it leaves out has nothing.
-    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
+    #[cfg(feature = "toml")]
     pub(crate) fn give_by_file(&self, mut file: HashMap<String, Given>) {
         // Held throughout, so that no name comes in between and is left waiting.
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,7 @@ impl Names {
     }
 
     /// The names that the file speaks of and that had no call yet, in order.
-    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
+    #[cfg(feature = "toml")]
     pub(crate) fn awaited(&self) -> Vec<String> {
         let awaited = lock(&self.awaited);
         let mut names: Vec<String> =
@@ -105,7 +105,6 @@ impl Names {
     }
 
     /// Keeps what was learned of a name until its first call.
-    #[expect(dead_code, reason = "the file of limits and that of what was learned come next")]
     pub(crate) fn await_learned(&self, name: &str, learned: Vec<u8>) {
         let mut awaited = lock(&self.awaited);
         if awaited.len() < ENDPOINTS_MAX || awaited.contains_key(name) {
