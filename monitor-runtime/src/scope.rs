@@ -107,7 +107,7 @@ impl Scope {
     }
 
     /// The same scope, which keeps count of what its account was charged.
-    #[cfg(any(test, feature = "actix"))]
+    #[cfg(feature = "actix")]
     pub(crate) fn receipt(self, receipt: Arc<Receipt>) -> Scope {
         self.with(|inner| inner.receipt = Some(receipt))
     }

@@ -71,7 +71,7 @@ impl Receipt {
     }
 
     /// `None` when nothing was.
-    #[cfg(any(test, feature = "actix"))]
+    #[cfg(feature = "actix")]
     pub(crate) fn charged(&self) -> Option<Charged> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use monitor_runtime::clock;
 use monitor_runtime::credits::{
     AccountId, Answer, Balance, Captured, Credits, CreditsError, EntryKind, Expired, Extended, Grant, Granted, HoldId,
     HoldRequest, Ledger, Memory, Page, Placed, Totals, Verified, Voided,
@@ -147,7 +146,7 @@ impl Purse {
 
     /// With a ledger of its own clock, and holds that live so long by it.
     #[cfg(feature = "test-util")]
-    pub(crate) fn by_clock(clock: clock::StoreClock, granted: i64, lifetime: Duration) -> Purse {
+    pub(crate) fn by_clock(clock: monitor_runtime::clock::StoreClock, granted: i64, lifetime: Duration) -> Purse {
         Purse::of(Memory::with_clock(clock), granted, lifetime)
     }
 

@@ -58,6 +58,12 @@ impl Difference {
         self
     }
 
+    /// The difference without additions of `codes`.
+    pub fn except_added(mut self, codes: &[&str]) -> Self {
+        self.added.retain(|said| !codes.contains(&said.code.as_str()));
+        self
+    }
+
     /// Compares two lists, each thing as often as it is said.
     pub fn between(without: &[Said], with: &[Said]) -> Self {
         let mut added = with.to_vec();
@@ -247,11 +253,13 @@ pub fn without_attributes(source: &str) -> String {
 }
 
 /// How the cases write our attributes.
-const OURS: [&str; 4] = [
+const OURS: [&str; 6] = [
     "monitor_runtime::instrument",
     "monitor_runtime::track_latency",
+    "monitor_runtime::with_credits",
     "telemetry::instrument",
     "telemetry::track_latency",
+    "telemetry::with_credits",
 ];
 
 /// The `.rs` files of a folder below the package, in order.

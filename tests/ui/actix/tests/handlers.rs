@@ -3,6 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, Error, HttpResponse, Responder, error, get, post, web};
+use monitor_runtime::actix::OnBehalf;
+use monitor_runtime::credits::{AccountId, Credits, Grant, Memory};
 use monitor_runtime::{Outcome, assert_delta};
 
 monitor_runtime::metrics! {
@@ -49,6 +51,35 @@ async fn route(body: String) -> HttpResponse {
     if body.is_empty() { HttpResponse::BadRequest().finish() } else { HttpResponse::Ok().finish() }
 }
 
+#[post("/paid/below/{status}")]
+#[monitor_runtime::with_credits(cost = 5, operation = "below")]
+async fn paid_below(status: web::Path<u16>) -> HttpResponse {
+    HttpResponse::build(StatusCode::from_u16(*status).unwrap_or_default()).finish()
+}
+
+#[monitor_runtime::with_credits(cost = 5, operation = "above")]
+#[post("/paid/above/{status}")]
+async fn paid_above(status: web::Path<u16>) -> actix_web::Result<HttpResponse> {
+    let status = StatusCode::from_u16(*status).map_err(error::ErrorBadRequest)?;
+    Ok(HttpResponse::build(status).finish())
+}
+
+#[post("/paid/inside/{status}")]
+#[monitor_runtime::with_credits(cost = 5, operation = "inside")]
+#[monitor_runtime::instrument(counter = OUTCOMES, on = "any", name = "inside", outcome)]
+async fn paid_inside(status: web::Path<u16>) -> actix_web::Result<(String, StatusCode)> {
+    let status = StatusCode::from_u16(*status).map_err(error::ErrorBadRequest)?;
+    Ok((status.to_string(), status))
+}
+
+#[post("/paid/outside/{status}")]
+#[monitor_runtime::instrument(counter = OUTCOMES, on = "any", name = "outside", outcome)]
+#[monitor_runtime::with_credits(cost = 5, operation = "outside")]
+async fn paid_outside(status: web::Path<u16>) -> actix_web::Result<impl Responder> {
+    let status = StatusCode::from_u16(*status).map_err(error::ErrorBadRequest)?;
+    Ok(HttpResponse::build(status).finish())
+}
+
 #[tokio::main(flavor = "current_thread")]
 #[monitor_runtime::instrument(counter = CALLS, kind = "main below")]
 async fn main_below() -> Result<u8, std::num::ParseIntError> {
@@ -85,6 +116,32 @@ async fn handlers_are_judged_by_their_status_wherever_the_attribute_stands() {
     let full = TestRequest::post().uri("/route").set_payload("body").to_request();
     assert_delta!(CALLS { kind: "route" }, 1, call_service(&app, full).await);
     assert_delta!(CALLS { kind: "route" }, 0, call_service(&app, post("/route")).await);
+}
+
+#[actix_web::test]
+async fn a_handler_is_paid_for_by_its_status_wherever_the_attribute_stands() {
+    for (number, route) in ["below", "above", "inside", "outside"].into_iter().enumerate() {
+        let credits = Credits::new(Memory::new());
+        let account = AccountId::new(format!("ada-{number}")).expect("a name");
+        credits.grant(Grant::new(account.clone(), 12)).wait().expect("granted");
+        let name = account.to_string();
+        let routes = (paid_below, paid_above, paid_inside, paid_outside);
+        let on_behalf = OnBehalf::of(move |_| Some(name.clone())).ledger(credits.clone());
+        let app = init_service(App::new().service(routes).wrap(on_behalf)).await;
+        for (status, answered, used) in [(200, 200, 5), (404, 404, 5), (500, 500, 5), (201, 201, 10), (200, 402, 10)] {
+            let request = TestRequest::post().uri(&format!("/paid/{route}/{status}")).to_request();
+            let answer = call_service(&app, request).await;
+            assert_eq!(answer.status().as_u16(), answered, "{route}");
+            // What is given back is so a moment later.
+            while credits.balance(account.clone()).await.is_ok_and(|balance| balance.held > 0) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(credits.balance(account.clone()).await.map(|balance| balance.available), Ok(12 - used));
+        }
+    }
+    // The lowest attribute is outermost: only so it sees that credits were refused.
+    let refused = |name| OUTCOMES.with(OUTCOMES { outcome: Outcome::Refused, name }).value();
+    assert_eq!((refused("inside"), refused("outside")), (2, 1));
 }
 
 #[test]

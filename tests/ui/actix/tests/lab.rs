@@ -15,6 +15,7 @@ fn a_handler_gets_the_same_lints() {
     let with = lab.hear("with", &with, Lints::Pedantic, "2024");
     assert!(!without.is_empty(), "clippy has something to say of them");
     assert!(!without.iter().any(ui::lab::Said::is_error), "{without:?}");
-    let difference = Difference::between(&without, &with).except_lost(&LOST);
+    // The value of a paid call waits for its capture, and a response does not cross threads.
+    let difference = Difference::between(&without, &with).except_lost(&LOST).except_added(&["clippy::future_not_send"]);
     assert!(difference.is_none(), "{difference}");
 }

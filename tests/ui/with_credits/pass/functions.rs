@@ -6,20 +6,19 @@ use std::rc::Rc;
 use async_trait::async_trait;
 use monitor_runtime::credits::{self, AccountId, Credits, CreditsError, Grant, Memory, Operation, Refusal};
 use monitor_runtime::scope::Scope;
-use monitor_runtime::with_credits;
 
 type Answer<T> = Result<T, CreditsError>;
 
 const EXPORT: &str = "export";
 
-#[with_credits(cost = 5)]
+#[monitor_runtime::with_credits(cost = 5)]
 async fn literal(text: &str) -> Answer<usize> {
     let number: usize = text.parse().map_err(|_| CreditsError::NoHold)?;
     std::future::ready(()).await;
     Ok(number)
 }
 
-#[with_credits(cost = pages * 2, operation = EXPORT)]
+#[monitor_runtime::with_credits(cost = pages * 2, operation = EXPORT)]
 fn of_the_arguments(pages: u32) -> Answer<String> {
     Ok(format!("{pages} pages"))
 }
@@ -29,7 +28,7 @@ struct User {
     key: Option<String>,
 }
 
-#[with_credits(cost = 1, account = user.id, ledger = credits, idempotency_key = user.key, operation = "all")]
+#[monitor_runtime::with_credits(cost = 1, account = user.id, ledger = credits, idempotency_key = user.key, operation = "all")]
 async fn all(user: User, credits: &Credits) -> Answer<(User, Credits)> {
     Ok((user, credits.clone()))
 }
@@ -40,39 +39,40 @@ struct Shop {
 }
 
 impl Shop {
-    #[with_credits(cost = self.price)]
+    #[monitor_runtime::with_credits(cost = self.price)]
     fn reborrowed(&mut self, at: usize) -> Answer<Option<&mut u32>> {
         Ok(self.sold.get_mut(at))
     }
 
-    #[with_credits(cost = self.price)]
+    #[monitor_runtime::with_credits(cost = self.price)]
     async fn borrowed<'a, T: Clone + Send>(&self, item: &'a T) -> Answer<&'a T> {
         std::future::ready(()).await;
         Ok(item)
     }
 
-    #[with_credits(cost = self.price)]
+    #[monitor_runtime::with_credits(cost = self.price)]
     fn boxed<'a>(&'a self, text: &'a str) -> Pin<Box<dyn Future<Output = Answer<&'a str>> + Send + 'a>> {
         Box::pin(async move { Ok(text) })
     }
 
-    #[with_credits(cost = 2)]
+    #[monitor_runtime::with_credits(cost = 2)]
     fn local<'a>(&'a self, text: Rc<str>) -> Pin<Box<dyn Future<Output = Answer<Rc<str>>> + 'a>> {
         Box::pin(async move { Ok(text) })
     }
 
-    #[with_credits(cost = 2)]
-    fn hidden(&self, fails: bool) -> impl Future<Output = Answer<u8>> {
-        async move { if fails { Err(CreditsError::NoHold) } else { Ok(3) } }
+    #[monitor_runtime::with_credits(cost = 2)]
+    fn hidden(&self, fails: bool) -> impl Future<Output = Answer<i64>> {
+        let price = self.price;
+        async move { if fails { Err(CreditsError::NoHold) } else { Ok(price) } }
     }
 }
 
-#[with_credits(cost = 2)]
+#[monitor_runtime::with_credits(cost = 2)]
 async fn opaque() -> Result<impl std::fmt::Display, CreditsError> {
     Ok("text")
 }
 
-#[with_credits(cost = 10)]
+#[monitor_runtime::with_credits(cost = 10)]
 async fn less(used: i64) -> Answer<()> {
     credits::charge(used)
 }
@@ -89,7 +89,7 @@ impl Refusal for Own {
     }
 }
 
-#[with_credits(cost = 2)]
+#[monitor_runtime::with_credits(cost = 2)]
 async fn own() -> Own {
     Own::Report
 }
@@ -98,7 +98,7 @@ async fn own() -> Own {
 trait Store {
     async fn get(&self, key: &str) -> Answer<String>;
 
-    #[with_credits(cost = 2)]
+    #[monitor_runtime::with_credits(cost = 2)]
     async fn get_twice(&self, key: &str) -> Answer<String> {
         Ok(self.get(key).await? + key)
     }
@@ -106,7 +106,7 @@ trait Store {
 
 #[async_trait]
 impl Store for Shop {
-    #[with_credits(cost = self.price)]
+    #[monitor_runtime::with_credits(cost = self.price)]
     async fn get(&self, key: &str) -> Answer<String> {
         std::future::ready(()).await;
         if key.is_empty() { Err(CreditsError::NoHold) } else { Ok(key.to_owned()) }
@@ -115,7 +115,7 @@ impl Store for Shop {
 
 struct Block;
 
-#[with_credits(cost = 1)]
+#[monitor_runtime::with_credits(cost = 1)]
 impl Block {
     const ONE: u8 = 1;
 
@@ -132,21 +132,21 @@ impl Block {
     }
 }
 
-#[with_credits(cost = 1, operation = "twice")]
-#[with_credits(cost = 2, operation = "thrice")]
+#[monitor_runtime::with_credits(cost = 1, operation = "twice")]
+#[monitor_runtime::with_credits(cost = 2, operation = "thrice")]
 async fn paid_twice() -> Answer<()> {
     Ok(())
 }
 
 fn recursion(depth: u32) -> Pin<Box<dyn Future<Output = Answer<u32>> + Send>> {
-    #[with_credits(cost = 1)]
+    #[monitor_runtime::with_credits(cost = 1)]
     async fn step(depth: u32) -> Answer<u32> {
         if depth == 0 { Ok(0) } else { Ok(recursion(depth - 1).await? + 1) }
     }
     Box::pin(step(depth))
 }
 
-#[with_credits(cost = 0)]
+#[monitor_runtime::with_credits(cost = 0)]
 async fn free() -> Answer<u8> {
     Ok(1)
 }
@@ -215,6 +215,7 @@ fn main() -> Result<(), CreditsError> {
 
     let user = User { id: "ada".to_owned(), key: Some("k".to_owned()) };
     let (user, ledger) = ui::run(all(user, &credits))?;
+    assert_eq!((user.id.as_str(), user.key.as_deref()), ("ada", Some("k")));
     costs(1);
     assert!(ui::run(all(user, &ledger)).is_err_and(|error| matches!(error.why(), CreditsError::Duplicate { .. })));
     costs(0);
