@@ -342,6 +342,8 @@ pub use monitor_macros::timer;
 ///   ready. To pay for what was streamed, hold by hand with [`Credits::hold`](crate::credits::Credits::hold) and move the
 ///   [`Held`](crate::credits::Held) into the stream.
 /// - The value waits for the capture, so a future can cross threads only if its value can.
+/// - A function that is not `async` and returns `impl Future` keeps its arguments in that future, because its body may not
+///   begin before the hold; in edition 2021 its type has to say so, with `+ use<'_>`.
 ///
 /// # What it refuses
 /// A function that returns nothing or has no way to say that it was refused, a `const fn`, any other item; a cost that is
