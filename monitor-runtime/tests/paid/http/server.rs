@@ -216,7 +216,7 @@ impl Response {
 
 impl Client {
     /// On behalf of nobody if there is no account.
-    fn connect(address: SocketAddr, account: &str) -> Client {
+    pub(super) fn connect(address: SocketAddr, account: &str) -> Client {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
