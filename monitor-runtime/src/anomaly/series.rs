@@ -9,6 +9,8 @@
 //! Tails are generalised Pareto, as Siffer, Fouque, Termier and Largouet have it (KDD 2017), fitted by moments (Hosking
 //! and Wallis 1987), which are forgotten slowly.
 
+/// So that a value and its square have room in every sum.
+const VALUE_MAX: f64 = 1e30;
 const NEAR: usize = 10;
 /// Weight of a value in the forecast, by that of the one after it.
 const FADE: f64 = 0.5;
@@ -64,10 +66,10 @@ impl Series {
     }
 
     /// Takes the next value and its time, in seconds since the epoch. Gives how unlikely it is: the negative decimal
-    /// logarithm of the share of values that are as extreme, from 0 to 30. A value that is not finite scores 0 and
-    /// is not taken.
+    /// logarithm of the share of values that are as extreme, from 0 to 30. A value that is not a number, or beyond
+    /// 1e30 either way, scores 0 and is not taken.
     pub fn score(&mut self, at_seconds: u64, value: f64) -> f64 {
-        if !value.is_finite() {
+        if !(-VALUE_MAX..=VALUE_MAX).contains(&value) {
             return 0.0;
         }
         if self.values > 0 && at_seconds > self.at {
@@ -229,5 +231,71 @@ impl Tail {
             }
         };
         (rare + nats * std::f64::consts::LOG10_E).min(Self::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value a minute: a day's shape and some noise, the same in every run.
+    fn value(minute: u64) -> f64 {
+        let day = (minute % 1_440) as f64 / 1_440.0 * std::f64::consts::TAU;
+        let noise = (minute.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / (1_u64 << 24) as f64;
+        100.0 + 30.0 * day.sin() + 4.0 * noise
+    }
+
+    fn learned(minutes: u64) -> Series {
+        let mut series = Series::new();
+        (0..minutes).for_each(|minute| drop(series.score(minute * 60, value(minute))));
+        series
+    }
+
+    #[test]
+    fn a_series_takes_at_most_4_kib() {
+        assert!(size_of::<Series>() <= 4_096, "{}", size_of::<Series>());
+    }
+
+    #[test]
+    fn a_spike_and_a_dip_are_abnormal_and_usual_values_are_not() {
+        let week = 7 * 1_440;
+        for sudden in [1.5, 0.5] {
+            let mut series = learned(week);
+            let usual =
+                (week..week + 1_440).filter(|&minute| series.score(minute * 60, value(minute)) >= Series::ABNORMAL);
+            assert!(usual.count() <= 4);
+            let minute = week + 1_440;
+            assert!(series.score(minute * 60, sudden * value(minute)) >= Series::ABNORMAL);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_scores_nothing_and_is_not_taken() {
+        let (mut plain, mut fed) = (learned(3_000), learned(3_000));
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(fed.score(3_000 * 60, number), 0.0);
+        }
+        for minute in 3_000..3_100 {
+            assert_eq!(plain.score(minute * 60, value(minute)), fed.score(minute * 60, value(minute)));
+        }
+    }
+
+    #[test]
+    fn a_series_that_stands_still_is_normal() {
+        for constant in [0.0, 1e12] {
+            let mut series = Series::new();
+            assert!((0..5_000).all(|minute| series.score(minute * 60, constant) < Series::ABNORMAL));
+        }
+    }
+
+    #[test]
+    fn every_score_is_a_number_whatever_the_values_and_the_times() {
+        let mut series = Series::new();
+        let values = [f64::MAX, 1e30, f64::MIN, 0.0, 1e-300, -1.0, -1e30, 1e100];
+        for (number, value) in values.iter().cycle().take(500).enumerate() {
+            let at = if number % 7 == 0 { u64::MAX } else { number as u64 * 60 };
+            let score = series.score(at, *value);
+            assert!((0.0..=30.0).contains(&score), "{score} of {value}");
+        }
     }
 }
