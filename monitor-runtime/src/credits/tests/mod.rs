@@ -4,6 +4,7 @@ mod engines;
 mod keeper;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod kill;
+#[cfg(not(loom))]
 mod load;
 mod model;
 #[cfg(feature = "postgres")]
