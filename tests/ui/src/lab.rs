@@ -253,7 +253,8 @@ pub fn without_attributes(source: &str) -> String {
 }
 
 /// How the cases write our attributes.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
+    "monitor_runtime::detect_anomalies",
     "monitor_runtime::instrument",
     "monitor_runtime::track_latency",
     "monitor_runtime::with_credits",

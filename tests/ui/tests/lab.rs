@@ -11,12 +11,13 @@ const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::new("ui", &["monitor_runtime", "async_trait", "tracing", "ui"]));
 
 /// The attributes under which each body stands, one a shape of the expansion.
-const ATTRIBUTES: [&str; 5] = [
+const ATTRIBUTES: [&str; 6] = [
     "#[monitor_runtime::instrument(counter = metrics::CALLS)]",
     "#[monitor_runtime::instrument(counter = metrics::CALLS, histogram = metrics::LATENCY, gauge = metrics::RUNNING)]",
     "#[monitor_runtime::track_latency(metrics::LATENCY)]",
     "#[monitor_runtime::instrument(counter = metrics::RESULTS, on = \"any\", outcome, result = |_any| \"any\")]",
     "#[monitor_runtime::with_credits(cost = 5, crate = crate::any_return_type)]",
+    "#[monitor_runtime::detect_anomalies(\"lab\", latency_threshold = 0.5)]",
 ];
 
 /// Stands beside the bodies, so that those whose type could carry no refusal are compared too.
@@ -59,7 +60,7 @@ fn report(differences: Vec<Option<String>>) {
 }
 
 fn valid() -> Vec<PathBuf> {
-    ["instrument/pass", "track_latency/pass", "with_credits/pass"]
+    ["instrument/pass", "track_latency/pass", "detect_anomalies/pass", "with_credits/pass"]
         .iter()
         .flat_map(|folder| files(PACKAGE, folder))
         .collect()

@@ -1,0 +1,6 @@
+#[monitor_runtime::detect_anomalies("charge")]
+struct Charge;
+
+fn main() {
+    let _ = Charge;
+}
