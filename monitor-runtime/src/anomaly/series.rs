@@ -247,7 +247,9 @@ mod tests {
 
     fn learned(minutes: u64) -> Series {
         let mut series = Series::new();
-        (0..minutes).for_each(|minute| drop(series.score(minute * 60, value(minute))));
+        for minute in 0..minutes {
+            let _ = series.score(minute * 60, value(minute));
+        }
         series
     }
 
