@@ -11,6 +11,8 @@ use prometheus::Registry;
 use super::events::Events;
 use super::families::{self, Families};
 use super::hash::Key;
+#[cfg(feature = "redis")]
+use super::redis;
 use super::sessions::Sessions;
 use super::state::{self, StateFile};
 use super::windows::Windows;
@@ -41,6 +43,8 @@ pub struct Builder {
     session_lifetime: Duration,
     key: Option<Key>,
     file: Option<PathBuf>,
+    #[cfg(feature = "redis")]
+    store: Option<redis::Settings>,
     clock: Clock,
 }
 
@@ -49,7 +53,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Registers of the sketch: 2^14 of them are 1.5 MiB, within 0.81 %.
-const PRECISION: u32 = 14;
+pub(super) const PRECISION: u32 = 14;
 
 /// Sessions that are known one by one.
 const SESSIONS: usize = 100_000;
@@ -63,6 +67,8 @@ impl Default for Builder {
             session_lifetime: Duration::from_secs(DAY),
             key: None,
             file: None,
+            #[cfg(feature = "redis")]
+            store: None,
             clock: Clock::Process,
         }
     }
@@ -110,6 +116,20 @@ impl Builder {
         self
     }
 
+    /// The Redis at `url`, such as `redis://:password@host:6379/`, which all instances of a service tell whom they saw,
+    /// and which all of them export the numbers of. Those with one `namespace` and one [`key`](Self::key), which it needs,
+    /// count together.
+    ///
+    /// It is told and asked every two seconds by a thread; no request and no scrape waits for it. While it is away the
+    /// process's own windows are exported, and `active_users_scope` says so; when it is back it is told what it missed, and,
+    /// had it lost everything, what this process knows as long as that is exact. Its windows begin up to nine seconds
+    /// early, those above five minutes up to a minute.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, url: impl Into<String>, namespace: impl Into<String>) -> Self {
+        self.store = Some(redis::Settings { url: url.into(), namespace: namespace.into() });
+        self
+    }
+
     /// What tells the time since any moment: a monotonic clock of the process unless set. When it goes back, time
     /// stands still until it has caught up.
     pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
@@ -146,9 +166,21 @@ impl Builder {
         if !(1..=MOST_EXACT).contains(&self.exact_up_to) {
             return Err(BuildError::ExactUpTo(self.exact_up_to));
         }
-        if self.file.is_some() && self.key.is_none() {
+        #[cfg(feature = "redis")]
+        let is_shared = self.store.is_some();
+        #[cfg(not(feature = "redis"))]
+        let is_shared = false;
+        if (self.file.is_some() || is_shared) && self.key.is_none() {
             return Err(BuildError::KeyMissing);
         }
+        #[cfg(feature = "redis")]
+        let (store, queue) = match &self.store {
+            Some(settings) => {
+                let (store, queue) = redis::Store::new(settings).map_err(|_| BuildError::StoreAddress)?;
+                (Some(store), Some((settings, queue)))
+            }
+            None => (None, None),
+        };
         let inner = Arc::new(Inner {
             key: self.key.unwrap_or_else(Key::random),
             clock: self.clock,
@@ -159,6 +191,8 @@ impl Builder {
             events: Events::new(widest),
             sessions: Sessions::new(SESSIONS, u32::try_from(self.session_lifetime.as_secs()).unwrap_or(u32::MAX)),
             file: self.file.map(StateFile::new),
+            #[cfg(feature = "redis")]
+            store,
             families: Families::new(registry).map_err(BuildError::Family)?,
         });
         inner.known_since.store(inner.now(), Relaxed);
@@ -166,6 +200,10 @@ impl Builder {
         families::register(registry, &inner)?;
         if inner.file.is_some() {
             state::keep_saving(Arc::downgrade(&inner)).map_err(|error| BuildError::Thread(error.to_string()))?;
+        }
+        #[cfg(feature = "redis")]
+        if let Some((settings, queue)) = queue {
+            redis::start(&inner, settings, queue).map_err(|error| BuildError::Thread(error.to_string()))?;
         }
         Ok(Activity { inner })
     }
@@ -196,7 +234,9 @@ pub enum BuildError {
     ExactUpTo(usize),
     /// What is saved or shared is of use under a key of the application only, and none is set.
     KeyMissing,
-    /// The thread that saves cannot be started.
+    /// The address of the store is none.
+    StoreAddress,
+    /// The thread that saves, or tells the store, cannot be started.
     Thread(String),
     /// The registry holds another family of a name.
     Family(RegisterError),
@@ -215,7 +255,8 @@ impl fmt::Display for BuildError {
                 write!(f, "users are counted exactly up to a number from 1 to {MOST_EXACT}, not {users}")
             }
             BuildError::KeyMissing => f.write_str("windows that are saved or shared need a key; set one with `key`"),
-            BuildError::Thread(reason) => write!(f, "the thread that saves the windows cannot be started: {reason}"),
+            BuildError::StoreAddress => f.write_str("the address of the store is not like redis://host:6379/"),
+            BuildError::Thread(reason) => write!(f, "the thread of active users cannot be started: {reason}"),
             BuildError::Family(error) => error.fmt(f),
             BuildError::Taken(reason) => write!(f, "the registry does not take the families of active users: {reason}"),
         }

@@ -90,18 +90,24 @@ impl Events {
         Events { widest, slots: (0..=MOST).map(|_| OnceLock::new()).collect() }
     }
 
-    /// The users of an event.
-    pub(super) fn of(&self, event: &'static str) -> &Windows {
-        let mut windows = None;
+    /// The users of an event, and its number.
+    pub(super) fn of(&self, event: &'static str) -> (usize, &Windows) {
+        let mut found = None;
         for (at, slot) in self.slots.iter().enumerate() {
             let name = if at < MOST { event } else { OVERFLOW };
             let (known, users) = slot.get_or_init(|| (name, Windows::new(EXACT_UP_TO, PRECISION, self.widest)));
-            windows = Some(users);
+            found = Some((at, users));
             if *known == event {
                 break;
             }
         }
-        windows.expect("there is a slot for what overflows")
+        found.expect("there is a slot for what overflows")
+    }
+
+    /// The event of a number.
+    #[cfg(feature = "redis")]
+    pub(super) fn name(&self, number: usize) -> Option<&'static str> {
+        self.slots.get(number)?.get().map(|(event, _)| *event)
     }
 
     /// The users of an event that another process named.
@@ -109,8 +115,8 @@ impl Events {
         match self.iter().find(|(known, _)| *known == event) {
             Some((_, users)) => users,
             // As many names as there are slots are kept for ever, at most.
-            None if self.slots[MOST - 1].get().is_none() => self.of(String::leak(event.to_owned())),
-            None => self.of(OVERFLOW),
+            None if self.slots[MOST - 1].get().is_none() => self.of(String::leak(event.to_owned())).1,
+            None => self.of(OVERFLOW).1,
         }
     }
 

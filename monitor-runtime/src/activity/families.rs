@@ -73,6 +73,12 @@ families! {
     pub Counter USER_EVENTS = "user_events_total" { event };
 }
 
+#[cfg(feature = "redis")]
+families! {
+    /// Signals that the shared store was not told, and rounds that failed
+    pub(super) Counter STORE_ERRORS = "active_users_store_errors_total" { kind };
+}
+
 impl NoLabels for USER_SIGN_OUTS {
     const NONE: Self = USER_SIGN_OUTS {};
 }
@@ -89,6 +95,8 @@ pub(super) struct Families {
     pub(super) ended: Counter<USER_SESSIONS_ENDED>,
     pub(super) lengths: Histogram<USER_SESSION_SECONDS>,
     pub(super) events: Counter<USER_EVENTS>,
+    #[cfg(feature = "redis")]
+    pub(super) store_errors: Counter<STORE_ERRORS>,
 }
 
 impl Families {
@@ -101,6 +109,8 @@ impl Families {
             ended: USER_SESSIONS_ENDED.joining(registry)?,
             lengths: USER_SESSION_SECONDS.in_registry(registry)?,
             events: USER_EVENTS.joining(registry)?,
+            #[cfg(feature = "redis")]
+            store_errors: STORE_ERRORS.in_registry(registry)?,
         };
         for reason in [CLOSED, EXPIRED] {
             families.ended.know(&USER_SESSIONS_ENDED { reason });

@@ -51,8 +51,8 @@
 //! A user whose requests reach two instances is active on both: the sum counts it twice, the maximum misses those who
 //! reached the other instance only, and no arithmetic on the two numbers gives the right one. Either
 //!
-//! - the instances share a store (feature `redis`, `Builder::redis`): each tells it whom it saw, and all export the one
-//!   number of the cluster; or
+//! - the instances share a Redis (feature `redis`, `Builder::redis`): each tells it whom it saw, and all export the one
+//!   number of the cluster, which is read every two seconds and never waited for; or
 //! - they exchange their sketches: [`Activity::sketch`] gives one as bytes, [`Activity::merge`] takes the later of each
 //!   cell. Both need [`Builder::key`], so that a user has one hash everywhere.
 //!
@@ -74,6 +74,8 @@ mod builder;
 mod events;
 mod families;
 mod hash;
+#[cfg(feature = "redis")]
+mod redis;
 mod sessions;
 mod sketch;
 mod state;
@@ -93,6 +95,7 @@ pub use windows::Structure;
 use crate::clock;
 use events::Events;
 use families::{CLOSED, EXPIRED, Families};
+use hash::Tag;
 use sessions::{Closed, Session, Sessions};
 use state::StateFile;
 use windows::Windows;
@@ -171,6 +174,8 @@ struct Inner {
     events: Events,
     sessions: Sessions,
     file: Option<StateFile>,
+    #[cfg(feature = "redis")]
+    store: Option<redis::Store>,
     families: Families,
 }
 
@@ -253,6 +258,14 @@ impl Activity {
         self.inner.sessions.see(self.inner.key.tag(session.as_ref()), self.inner.now());
     }
 
+    /// A session that was opened so many seconds ago, maybe in another process, is in use.
+    #[cfg(feature = "actix-session")]
+    pub(crate) fn session_continues(&self, session: impl AsRef<[u8]>, age: u64) {
+        let now = self.inner.now();
+        let opened = now.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX));
+        self.inner.sessions.open(self.inner.key.tag(session.as_ref()), Session { opened, seen: now });
+    }
+
     /// A session ends, and its length is recorded. One that is not open is ignored.
     pub fn session_closed(&self, session: impl AsRef<[u8]>) {
         let families = &self.inner.families;
@@ -270,7 +283,7 @@ impl Activity {
     pub fn seen(&self, user: impl AsRef<[u8]>) {
         let user = user.as_ref();
         if !user.is_empty() {
-            self.inner.users.record(self.inner.key.tag(user), self.inner.now());
+            self.inner.see(self.inner.key.tag(user), self.inner.now());
         }
     }
 
@@ -285,8 +298,8 @@ impl Activity {
         self.inner.families.events.with(USER_EVENTS { event }).inc();
         if !user.is_empty() {
             let (tag, now) = (self.inner.key.tag(user), self.inner.now());
-            self.inner.events.of(event).record(tag, now);
-            self.inner.users.record(tag, now);
+            self.inner.see_event(event, tag, now);
+            self.inner.see(tag, now);
         }
     }
 
@@ -351,6 +364,26 @@ impl fmt::Debug for Activity {
 }
 
 impl Inner {
+    #[inline]
+    fn see(&self, tag: Tag, now: u32) {
+        self.users.record(tag, now);
+        #[cfg(feature = "redis")]
+        if let Some(store) = &self.store {
+            store.tell(redis::ALL, tag, now, &self.families.store_errors);
+        }
+    }
+
+    fn see_event(&self, event: &'static str, tag: Tag, now: u32) {
+        let (number, users) = self.events.of(event);
+        users.record(tag, now);
+        #[cfg(feature = "redis")]
+        if let Some(store) = &self.store {
+            store.tell(number as u16 + 1, tag, now, &self.families.store_errors);
+        }
+        #[cfg(not(feature = "redis"))]
+        let _ = number;
+    }
+
     /// The second now. Those of the windows' past are not below 2.
     #[inline]
     fn now(&self) -> u32 {
@@ -379,12 +412,25 @@ impl Inner {
         });
         // The second that a window ends with is not over, so a window of 60 s is the one now and 60 before it.
         let since: Vec<u32> = self.timeframes.iter().map(|timeframe| now - timeframe.as_secs() as u32).collect();
+        #[cfg(feature = "redis")]
+        let cluster =
+            self.store.as_ref().and_then(|store| store.numbers(now)).map(|numbers| (numbers.users, numbers.events));
+        #[cfg(not(feature = "redis"))]
+        let cluster = None;
+        let (scope, relative_error) = match cluster {
+            Some(_) => (Scope::Cluster, sketch::relative_error(builder::PRECISION)),
+            None => (Scope::Process, self.users.relative_error()),
+        };
+        let (users, events) = cluster.unwrap_or_else(|| {
+            let events = self.events.iter().map(|(event, users)| (event, users.counts(&since, now)));
+            (self.users.counts(&since, now), events.collect())
+        });
         Snapshot {
-            users: self.users.counts(&since, now),
-            events: self.events.iter().map(|(event, users)| (event, users.counts(&since, now))).collect(),
-            scope: Scope::Process,
+            users,
+            events,
+            scope,
             structure: self.users.structure(),
-            relative_error: self.users.relative_error(),
+            relative_error,
             history: Duration::from_secs(u64::from(now - self.known_since.load(Relaxed)))
                 .min(Duration::from_secs(u64::from(self.widest()))),
             sessions_open: self.sessions.open_now(),

@@ -10,6 +10,8 @@ mod outcome;
 mod pages;
 mod paid;
 mod scrape;
+#[cfg(feature = "actix-session")]
+mod track_sessions;
 
 pub use access::{BearerToken, InvalidToken};
 pub use anomalies::{Anomalies, anomalies};
@@ -19,3 +21,5 @@ pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
 pub use paid::{OnBehalf, OnBehalfFuture, OnBehalfService, PaidRoute, PaidRouteService};
 pub use scrape::{Scrape, scrape};
+#[cfg(feature = "actix-session")]
+pub use track_sessions::{SignInMethod, TrackSessions, TrackSessionsFuture, TrackSessionsService};

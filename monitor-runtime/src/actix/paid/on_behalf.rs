@@ -12,12 +12,14 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
+use crate::activity;
 use crate::credits::Credits;
 use crate::paid::{Receipt, know_operations};
 use crate::scope::{InScope, Scope};
 
 /// Opens a [scope](crate::scope) around each request: the account that it is served for, and the ledger that it pays
-/// from. `#[with_credits]` and [`PaidRoute`](super::PaidRoute) read it.
+/// from. `#[with_credits]` and [`PaidRoute`](super::PaidRoute) read it. The account is
+/// [seen](crate::activity::seen): it is an active user, and nothing else is needed for that.
 ///
 /// The application says which account a request belongs to:
 ///
@@ -120,6 +122,8 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
+        // Its families are on the page before the first request.
+        activity::global();
         ready(Ok(OnBehalfService { inner, settings: Rc::clone(&self.settings) }))
     }
 }
@@ -183,6 +187,9 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let receipt = Arc::new(Receipt::default());
         let scope = self.settings.scope(&request).receipt(Arc::clone(&receipt));
+        if let Some(account) = scope.account() {
+            activity::seen(account);
+        }
         let inner = scope.run(|| self.inner.call(request));
         OnBehalfFuture { inner: scope.around(inner), receipt }
     }
