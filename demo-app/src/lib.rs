@@ -1,6 +1,8 @@
 //! The demo service: listens, prints its URLs, serves until it is told to stop. What it answers is in `routes`.
 
+mod chance;
 mod data_dir;
+mod faults;
 mod identity;
 mod log;
 pub mod metrics;
@@ -29,6 +31,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
+use monitor_runtime::activity;
 use monitor_runtime::actix::{MetricsListener, Monitor, MonitorBuilder, Scrape, scrape, serve_metrics};
 
 pub use crate::log::{LogLevel, UnknownLevel};
@@ -37,8 +40,9 @@ pub use crate::rules::write_rules;
 pub use crate::start_error::StartError;
 
 use crate::data_dir::DataDir;
+use crate::faults::Faults;
 use crate::readiness::{Readiness, State};
-use crate::routes::{METRICS, MONITOR};
+use crate::routes::{METRICS, Printer, UNWATCHED};
 use crate::sessions::Sessions;
 use crate::users::{Store, Users};
 
@@ -56,6 +60,8 @@ const SESSION_TTL: Duration = Duration::days(7);
 /// Where the service cannot start: a port is taken, the host is unknown, two metrics clash, what it keeps cannot be read.
 pub fn run(options: &Options) -> Result<(), StartError> {
     log::start(options.log);
+    // Its families are on the page before anybody comes.
+    activity::global();
     monitor_runtime::register().map_err(StartError::Metrics)?;
     let (listener, address) = listen(options)?;
     let metrics = listen_for_metrics(options)?;
@@ -93,6 +99,7 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Server, StartError> {
+    activity::global();
     let store = Store::in_memory()
         .map_err(|error| StartError::Store { place: "the users".to_owned(), wrong: error.to_string() })?;
     let service = Service::of(store, Key::generate(), true).await?;
@@ -152,22 +159,23 @@ impl Service {
     fn start(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
         let readiness = Readiness::default();
         let told = readiness.clone();
-        // What looks at the service is no traffic of it.
-        let monitor = [METRICS, "/healthz", "/readyz", MONITOR, "/monitor/{file}", "/monitoring/api-metrics"]
-            .into_iter()
-            .fold(Monitor::builder(), MonitorBuilder::skip)
-            .build()
-            .map_err(io::Error::other)?;
+        let monitor = UNWATCHED.into_iter().fold(Monitor::builder(), MonitorBuilder::skip);
+        let monitor = monitor.build().map_err(io::Error::other)?;
+        let faults = web::Data::new(Faults::default());
+        let printer = web::Data::new(Printer::default());
         let app = move || {
             // As soon as a thread makes its app, it takes connections.
             told.begin();
             // The last is outermost: it sees what the others refuse.
             App::new()
+                .wrap(from_fn(faults::suffer))
                 .wrap(from_fn(identity::find))
                 .wrap(IdentityMiddleware::default())
                 .wrap(self.cookies())
                 .wrap(monitor.clone())
                 .app_data(self.users.clone())
+                .app_data(faults.clone())
+                .app_data(printer.clone())
                 .app_data(web::Data::new(told.clone()))
                 .app_data(web::Data::new(routes::Metrics(self.metrics_address)))
                 .configure(|app| routes::configure(app, self.page.clone()))

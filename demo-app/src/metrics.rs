@@ -1,9 +1,9 @@
 //! Every metric family of the demo. Who counts what stands at the handlers.
 
-monitor_runtime::metrics! {
-    /// Total number of user sessions
-    pub counter USER_SESSIONS = "user_sessions_total" { auth_method: &'static str };
+/// The toolkit's own: what it counts of the signals, and what an attribute counts at a sign-in.
+pub use monitor_runtime::activity::USER_SESSIONS;
 
+monitor_runtime::metrics! {
     /// Sessions open now
     pub gauge SESSIONS_OPEN = "sessions_open";
 

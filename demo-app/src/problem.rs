@@ -34,6 +34,14 @@ pub(crate) enum Problem {
     NoRandom(getrandom::Error),
     /// The users cannot be read or written.
     Users(StoreError),
+    /// A value that is out of its range: which, and what would be in it.
+    Bad(String),
+    /// Whoever asked wanted it.
+    OnPurpose,
+    /// Somebody switched a fault on.
+    SwitchedToFail,
+    /// The printer of the flaky report is out of paper again.
+    OutOfPaper,
     /// Something of our own went wrong.
     Internal(String),
 }
@@ -68,6 +76,12 @@ impl fmt::Display for Problem {
             Problem::Json(error) => error.fmt(f),
             Problem::NoRandom(error) => write!(f, "no random bytes: {error}"),
             Problem::Users(_) => write!(f, "the users cannot be asked at the moment"),
+            Problem::Bad(what) => f.write_str(what),
+            Problem::OnPurpose => write!(f, "this is the error that you asked for"),
+            Problem::SwitchedToFail => {
+                write!(f, "this endpoint was told to fail for a while; DELETE /monitoring/faults puts an end to it")
+            }
+            Problem::OutOfPaper => write!(f, "the printer is out of paper, as now and then; it costs nothing"),
             Problem::Internal(what) => write!(f, "this went wrong here: {what}"),
         }
     }
@@ -82,13 +96,17 @@ impl ResponseError for Problem {
                 StatusCode::UNAUTHORIZED
             }
             Problem::NameTaken => StatusCode::CONFLICT,
-            Problem::BadName | Problem::BadPassword => StatusCode::UNPROCESSABLE_ENTITY,
+            Problem::BadName | Problem::BadPassword | Problem::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Problem::UnknownItem(_) | Problem::NoSuchPage => StatusCode::NOT_FOUND,
             Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::Json(error) => error.status_code(),
             Problem::Busy | Problem::Users(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Problem::NoRandom(_) | Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Problem::OnPurpose
+            | Problem::SwitchedToFail
+            | Problem::OutOfPaper
+            | Problem::NoRandom(_)
+            | Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

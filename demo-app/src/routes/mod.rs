@@ -2,6 +2,7 @@
 
 mod health;
 mod items;
+mod playground;
 mod reports;
 mod users;
 
@@ -11,6 +12,7 @@ use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
 use monitor_runtime::actix::{Scrape, api_metrics, dashboard};
 
+pub(crate) use self::reports::Printer;
 use crate::problem::Problem;
 
 /// One line of the list that is printed at start and served at `/`.
@@ -31,17 +33,26 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report; takes a moment"),
+    route("POST", "/reports/flaky", "the same, but it fails now and then"),
+    route("GET", "/monitoring/test-error", "an error"),
+    route("GET", "/monitoring/test-slow", "a slow answer; ?seconds=1.5"),
+    route("GET", "/monitoring/test-panic", "a handler that panics"),
+    route("POST", "/monitoring/faults", r#"{"endpoint": "/items", "fault": "failing" or "slow", "seconds": 20}"#),
+    route("GET", "/monitoring/faults", "what was told to fail or to be slow"),
+    route("DELETE", "/monitoring/faults", "puts an end to it"),
+    route("GET", MONITOR, "the page that shows all this"),
+    route("GET", API_METRICS, "the same as JSON"),
     route("GET", "/healthz", "whether the service answers"),
     route("GET", "/readyz", "whether it wants requests"),
     route("GET", METRICS, "the scrape"),
-    route("GET", MONITOR, "the same numbers, live in a browser"),
 ];
 
 /// The path of the scrape.
 pub(crate) const METRICS: &str = "/metrics";
-
-/// The path of the live page, which is where the scrape is.
+/// The path of the page that shows the numbers.
 pub(crate) const MONITOR: &str = "/monitor";
+/// The path of the same as JSON.
+pub(crate) const API_METRICS: &str = "/monitoring/api-metrics";
 
 /// Where the scrape is when it is not on the service itself.
 #[derive(Clone, Copy, Debug)]
@@ -50,16 +61,21 @@ pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
 /// [`ROUTES`] as lines, for a service at `host`.
 pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
     ROUTES.iter().map(move |Route { method, path, what }| match metrics {
-        Some(metrics) if [METRICS, MONITOR].contains(path) => format!("{method:<4} http://{metrics}{path:<12} {what}"),
-        _ => format!("{method:<4} http://{host}{path:<12} {what}"),
+        Some(metrics) if [METRICS, MONITOR, API_METRICS].contains(path) => {
+            format!("{method:<6} http://{metrics}{path:<24} {what}")
+        }
+        _ => format!("{method:<6} http://{host}{path:<24} {what}"),
     })
 }
 
-/// `page` is the scrape, where the service has it.
+/// What looks at the service is no traffic of it.
+pub(crate) const UNWATCHED: [&str; 7] =
+    [METRICS, MONITOR, "/monitor/{file}", "/monitor/feed", API_METRICS, "/healthz", "/readyz"];
+
+/// `page` is the scrape, where the service has it; then it has what else shows the numbers too, for the same readers.
 pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
     if let Some(page) = page {
-        app.service(dashboard(MONITOR).like(&page)).service(api_metrics("/monitoring/api-metrics").like(&page));
-        app.service(page);
+        app.service(dashboard(MONITOR).like(&page)).service(api_metrics(API_METRICS).like(&page)).service(page);
     }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)
@@ -72,6 +88,13 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .service(items::list)
         .service(items::one)
         .service(reports::make)
+        .service(reports::flaky)
+        .service(playground::error)
+        .service(playground::slow)
+        .service(playground::panic)
+        .service(playground::switch)
+        .service(playground::switched_on)
+        .service(playground::switch_off)
         .service(health::alive)
         .service(health::ready)
         .default_service(to(async || Problem::NoSuchPage.error_response()));

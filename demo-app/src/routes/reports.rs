@@ -1,15 +1,20 @@
 //! The stock report: work worth timing.
 
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::post;
-use actix_web::web::{self, Json};
+use actix_web::web::{self, Data, Json};
 use monitor_runtime::{instrument, track_latency};
 use serde::Serialize;
 
 use super::items::ITEMS;
+use crate::chance::Chance;
 use crate::metrics::{REPORT_LATENCY, REPORTS_RUNNING};
 use crate::problem::Problem;
 
 const MONTHS: usize = 5_000;
+/// The same chances in every report, so that two of one stock agree.
+const SEED: u64 = 1;
 
 /// What the stock is worth, and what a month's sales bring in: nine months of ten lie between the two bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -28,9 +33,33 @@ pub(crate) async fn make() -> Result<Json<Report>, Problem> {
     Ok(Json(report))
 }
 
+/// Sold like the other, and not always delivered: the printer runs out of paper.
+#[post("/reports/flaky")]
+#[track_latency(REPORT_LATENCY, report = "flaky")]
+pub(crate) async fn flaky(printer: Data<Printer>) -> Result<Json<Report>, Problem> {
+    let report = web::block(stock_report).await.map_err(|error| Problem::Internal(error.to_string()))?;
+    if printer.has_paper() { Ok(Json(report)) } else { Err(Problem::OutOfPaper) }
+}
+
+/// Has paper three times of four.
+#[derive(Debug)]
+pub(crate) struct Printer(Mutex<Chance>);
+
+impl Default for Printer {
+    fn default() -> Printer {
+        Printer(Mutex::new(Chance::of(SEED)))
+    }
+}
+
+impl Printer {
+    fn has_paper(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).one_in(4)
+    }
+}
+
 /// Plays many months in which each piece in stock is sold or not, and sorts what they brought in.
 fn stock_report() -> Report {
-    let mut chance = Chance(1);
+    let mut chance = Chance::of(SEED);
     let mut months: Vec<u64> = (0..MONTHS).map(|_| sales_of_a_month(&mut chance)).collect();
     months.sort_unstable();
     Report {
@@ -43,20 +72,10 @@ fn stock_report() -> Report {
 
 fn sales_of_a_month(chance: &mut Chance) -> u64 {
     let sold = |item: &super::items::Item| {
-        let pieces = (0..item.in_stock).filter(|_| chance.one_in_four()).count();
+        let pieces = (0..item.in_stock).filter(|_| chance.one_in(4)).count();
         u64::from(item.price_cents) * pieces as u64
     };
     ITEMS.iter().map(sold).sum()
-}
-
-/// The same chances in every report (a linear congruence), so that two reports of one stock agree.
-struct Chance(u64);
-
-impl Chance {
-    fn one_in_four(&mut self) -> bool {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 62 == 0
-    }
 }
 
 #[cfg(test)]

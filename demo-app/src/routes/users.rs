@@ -4,6 +4,7 @@
 use actix_identity::Identity;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post};
+use monitor_runtime::activity::{self, track_event};
 use monitor_runtime::instrument;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,7 @@ pub(crate) async fn sign_up(
 ) -> Result<HttpResponse, Problem> {
     let Login { user, password } = form.into_inner();
     users.sign_up(&user, password, address(&request)).await?;
+    track_event!("sign_up", &user);
     Ok(HttpResponse::Created().json(Welcome { user }))
 }
 
@@ -54,7 +56,13 @@ pub(crate) async fn login(
     users: Data<Users>,
 ) -> Result<HttpResponse, Problem> {
     let Login { user, password } = form.into_inner();
-    let user = users.by_password(&user, password, address(&request)).await?;
+    let user = match users.by_password(&user, password, address(&request)).await {
+        Ok(user) => user,
+        Err(problem) => {
+            activity::sign_in_failed("password");
+            return Err(problem);
+        }
+    };
     open_session(&request, user)
 }
 
@@ -62,14 +70,24 @@ pub(crate) async fn login(
 #[post("/login/token")]
 #[instrument(counter = USER_SESSIONS, auth_method = "token")]
 pub(crate) async fn login_by_token(request: HttpRequest, users: Data<Users>) -> Result<HttpResponse, Problem> {
-    let token = bearer(request.headers()).ok_or(Problem::WrongToken)?;
-    let user = users.by_token(token).await?.ok_or(Problem::WrongToken)?;
+    let user = match bearer(request.headers()) {
+        Some(token) => users.by_token(token).await?,
+        None => None,
+    };
+    let Some(user) = user else {
+        activity::sign_in_failed("token");
+        return Err(Problem::WrongToken);
+    };
     open_session(&request, user)
 }
 
 #[post("/logout")]
 pub(crate) async fn logout(identity: Option<Identity>) -> Result<HttpResponse, Problem> {
-    identity.ok_or(Problem::NoSession)?.logout();
+    let identity = identity.ok_or(Problem::NoSession)?;
+    if let Ok(user) = identity.id() {
+        activity::signed_out(user);
+    }
+    identity.logout();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -90,6 +108,7 @@ pub(crate) async fn issue_token(user: SignedIn, users: Data<Users>) -> Result<Ht
 /// A session with a key of its own, whatever the client had before.
 fn open_session(request: &HttpRequest, user: String) -> Result<HttpResponse, Problem> {
     Identity::login(&request.extensions(), user.clone()).map_err(|error| Problem::Internal(error.to_string()))?;
+    activity::seen(&user);
     Ok(HttpResponse::Ok().json(Welcome { user }))
 }
 

@@ -5,6 +5,7 @@ mod hostile;
 mod metrics;
 mod page;
 mod panels;
+mod playground;
 mod program;
 mod prometheus;
 mod service;

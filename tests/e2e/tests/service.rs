@@ -116,11 +116,11 @@ fn the_list_at_the_root_names_what_answers() {
         let mut words = line.split_whitespace();
         let (method, url) = (words.next().expect("a method"), words.next().expect("a URL"));
         let path = url.strip_prefix(demo.url.as_str()).expect("a URL of this server");
-        let answer = match method {
-            "GET" => demo.client.get(path),
-            "POST" => demo.client.post(path),
-            other => panic!("{other}: {line}"),
-        };
+        if path == "/monitoring/test-panic" {
+            // Whose handler panics gets no answer.
+            continue;
+        }
+        let answer = demo.client.send(method, path, &[], None);
         assert_ne!(answer.status, 404, "{line}");
     }
     assert!(list.lines().count() >= 7, "{list}");

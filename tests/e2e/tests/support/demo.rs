@@ -12,6 +12,8 @@ use super::{Answer, Client, Process, Samples, TEXT};
 /// The demo's main, built for these tests; it takes nothing from the environment of whoever runs them.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo-app-under-test"));
+    // A backtrace is longer than a pipe that nobody reads.
+    command.env_remove("RUST_BACKTRACE");
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("DEMO_") {
             command.env_remove(name);
