@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::problem::Problem;
-use crate::users::Users;
+use crate::users::{Users, digest};
 
 /// The user who asks; a handler that takes it answers 401 where there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,26 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(request.extensions().get::<SignedIn>().cloned().ok_or(Problem::NotSignedIn))
+    }
+}
+
+/// Whoever has the admin's token; a handler that takes it answers 401 to everybody else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admin;
+
+/// The digest of the admin's token; without one, there is no admin.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AdminToken(pub(crate) Option<String>);
+
+impl FromRequest for Admin {
+    type Error = Problem;
+    type Future = Ready<Result<Admin, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let wanted = request.app_data::<Data<AdminToken>>().and_then(|token| token.0.as_deref());
+        // Digests are compared: how long that takes says nothing of the token.
+        let is_admin = bearer(request.headers()).is_some_and(|given| wanted == Some(&digest(given)));
+        ready(if is_admin { Ok(Admin) } else { Err(Problem::NotAdmin) })
     }
 }
 

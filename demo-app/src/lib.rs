@@ -3,6 +3,7 @@
 mod chance;
 mod data_dir;
 mod faults;
+mod front;
 mod identity;
 mod log;
 pub mod metrics;
@@ -13,6 +14,7 @@ mod readiness;
 mod routes;
 mod rules;
 mod sessions;
+mod simulate;
 mod start_error;
 mod users;
 
@@ -32,7 +34,9 @@ use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
 use monitor_runtime::activity;
-use monitor_runtime::actix::{MetricsListener, Monitor, MonitorBuilder, Scrape, scrape, serve_metrics};
+use monitor_runtime::actix::{MetricsListener, Monitor, MonitorBuilder, OnBehalf, Scrape, scrape, serve_metrics};
+
+use monitor_runtime::credits::{Credits, Memory, Postgres, Sqlite};
 
 pub use crate::log::{LogLevel, UnknownLevel};
 pub use crate::options::{HELP, Options, Secret, Start};
@@ -41,13 +45,20 @@ pub use crate::start_error::StartError;
 
 use crate::data_dir::DataDir;
 use crate::faults::Faults;
+use crate::identity::AdminToken;
 use crate::readiness::{Readiness, State};
-use crate::routes::{METRICS, Printer, UNWATCHED};
+use crate::routes::{About, METRICS, Printer, UNWATCHED};
 use crate::sessions::Sessions;
-use crate::users::{Store, Users};
+use crate::simulate::Simulation;
+use crate::users::{Store, Users, digest};
 
 /// How long requests in flight may go on once the service is told to stop, in seconds.
 const STOP_TIMEOUT_S: u64 = 5;
+
+/// How long what is still to be settled may take then.
+const SETTLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a hold stands when nobody settles it: longer than anything that costs something.
+const HOLD_LIFETIME: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The cookie of a session.
 const SESSION_COOKIE: &str = "session";
@@ -77,19 +88,28 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             metrics_address,
             ..Service::open(options, &data, address).await?
         };
+        let (users, credits) = (service.users.clone(), service.credits.clone());
         let server = service.start(listener, stop).map_err(StartError::Serve)?;
         // Nobody may be reading, and that is no reason not to serve.
         let _ = print_urls(&mut io::stdout().lock(), address, metrics_address, options);
+        let simulation = match options.simulate {
+            // It is there as long as this is; its threads wait for answers until the server gives some.
+            Some(seed) => Some(Simulation::start(address, seed, &users).await.map_err(StartError::simulation)?),
+            None => None,
+        };
         let served = match metrics {
             Some(metrics) => metrics.beside(server).await,
             None => server.await,
         };
+        drop(simulation);
+        // What was done is paid for, what was not is given back; beyond this time, holds are freed at the next start.
+        let _ = credits.shutdown(SETTLE_TIMEOUT).await;
         served.map_err(StartError::Serve)
     })
 }
 
 /// Serves on `listener`, the page of metrics included, until `stop` is ready: then no new connection, and what is in
-/// flight may finish. Users and sessions are in memory, and gone when it ends.
+/// flight may finish. Users, sessions and credits are in memory, and gone when it ends.
 ///
 /// The server runs while it is awaited; it needs an actix runtime.
 ///
@@ -102,7 +122,8 @@ pub async fn serve(
     activity::global();
     let store = Store::in_memory()
         .map_err(|error| StartError::Store { place: "the users".to_owned(), wrong: error.to_string() })?;
-    let service = Service::of(store, Key::generate(), true).await?;
+    let credits = Credits::new(Memory::new());
+    let service = Service::of(store, credits, Key::generate(), true).await?;
     service.start(listener, stop).map_err(StartError::Serve)
 }
 
@@ -112,6 +133,9 @@ struct Service {
     page: Option<Scrape>,
     metrics_address: Option<SocketAddr>,
     users: web::Data<Users>,
+    credits: web::Data<Credits>,
+    admin: AdminToken,
+    demo_users: bool,
     sessions: Sessions,
     session_key: Key,
     secure_cookies: bool,
@@ -131,12 +155,14 @@ impl Service {
             Some(key) => Key::derive_from(key.text().as_bytes()),
             None => data.session_key()?,
         };
+        let credits = open_ledger(options, data).await?;
         let demo_users = options.demo_users || address.ip().is_loopback();
-        let service = Service::of(store, session_key, demo_users).await?;
-        Ok(Service { secure_cookies: options.secure_cookies, ..service })
+        let service = Service::of(store, credits, session_key, demo_users).await?;
+        let admin = AdminToken(options.admin_token.as_ref().map(|token| digest(token.text())));
+        Ok(Service { admin, secure_cookies: options.secure_cookies, ..service })
     }
 
-    async fn of(store: Store, session_key: Key, demo_users: bool) -> Result<Service, StartError> {
+    async fn of(store: Store, credits: Credits, session_key: Key, demo_users: bool) -> Result<Service, StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::Store {
             place: "the users".to_owned(),
             wrong: error.to_string(),
@@ -150,6 +176,9 @@ impl Service {
             page: Some(scrape(METRICS)),
             metrics_address: None,
             users: web::Data::new(users),
+            credits: web::Data::new(credits),
+            admin: AdminToken::default(),
+            demo_users,
             sessions,
             session_key,
             secure_cookies: false,
@@ -161,6 +190,7 @@ impl Service {
         let told = readiness.clone();
         let monitor = UNWATCHED.into_iter().fold(Monitor::builder(), MonitorBuilder::skip);
         let monitor = monitor.build().map_err(io::Error::other)?;
+        let about = About { address: self.metrics_address, demo_users: self.demo_users };
         let faults = web::Data::new(Faults::default());
         let printer = web::Data::new(Printer::default());
         let app = move || {
@@ -169,6 +199,7 @@ impl Service {
             // The last is outermost: it sees what the others refuse.
             App::new()
                 .wrap(from_fn(faults::suffer))
+                .wrap(OnBehalf::of(routes::account).ledger(Credits::clone(&self.credits)))
                 .wrap(from_fn(identity::find))
                 .wrap(IdentityMiddleware::default())
                 .wrap(self.cookies())
@@ -177,7 +208,9 @@ impl Service {
                 .app_data(faults.clone())
                 .app_data(printer.clone())
                 .app_data(web::Data::new(told.clone()))
-                .app_data(web::Data::new(routes::Metrics(self.metrics_address)))
+                .app_data(self.credits.clone())
+                .app_data(web::Data::new(self.admin.clone()))
+                .app_data(web::Data::new(about))
                 .configure(|app| routes::configure(app, self.page.clone()))
         };
         let stop = async move {
@@ -197,6 +230,23 @@ impl Service {
             .session_lifecycle(PersistentSession::default().session_ttl(SESSION_TTL))
             .build()
     }
+}
+
+async fn open_ledger(options: &Options, data: &DataDir) -> Result<Credits, StartError> {
+    let (place, opened) = match &options.database_url {
+        Some(url) => {
+            let url = url.text().to_owned();
+            let opened = web::block(move || Postgres::open(&url)).await;
+            let opened = opened.map_err(|error| StartError::Serve(io::Error::other(error)))?;
+            ("--database-url".to_owned(), opened.map(Credits::builder))
+        }
+        None => {
+            let file = data.file("credits.db");
+            (file.display().to_string(), Sqlite::open(&file).map(Credits::builder))
+        }
+    };
+    let builder = opened.map_err(|error| StartError::Store { place, wrong: error.to_string() })?;
+    Ok(builder.hold_lifetime(HOLD_LIFETIME).build())
 }
 
 fn page(options: &Options) -> Scrape {
@@ -248,8 +298,8 @@ fn print_urls(
         writeln!(out, "  {line}")?;
     }
     match options.database_url {
-        Some(_) => writeln!(out, "users and sessions are kept in the database of --database-url")?,
-        None => writeln!(out, "users and sessions are kept in {}", options.data_dir.display())?,
+        Some(_) => writeln!(out, "users, sessions and credits are kept in the database of --database-url")?,
+        None => writeln!(out, "users, sessions and credits are kept in {}", options.data_dir.display())?,
     }
     out.flush()
 }

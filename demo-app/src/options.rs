@@ -25,6 +25,7 @@ Each option has a variable of the environment in its place, which no other user 
   --data-dir DIRECTORY      where users, sessions and credits are kept (DEMO_DATA_DIR; demo-data)
   --database-url URL        a PostgreSQL that keeps users, sessions and credits instead, for several instances
                             (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
+  --admin-token TOKEN       what POST /admin/grants wants as a bearer token (DEMO_ADMIN_TOKEN; nobody is the admin)
   --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;
                             a port alone is on 127.0.0.1 (DEMO_METRICS_ADDR)
   --metrics-token TOKEN     what a scraper must send as a bearer token (DEMO_METRICS_TOKEN)
@@ -32,6 +33,8 @@ Each option has a variable of the environment in its place, which no other user 
                             (DEMO_SECURE_COOKIES)
   --demo-users              have ada, grace and edsger, whose passwords are in the README; without it they are there
                             when only this machine can connect (DEMO_DEMO_USERS)
+  --simulate                make traffic of its own: six users, about 8 requests a second (DEMO_SIMULATE)
+  --simulate-seed NUMBER    the same number makes the same traffic (DEMO_SIMULATE_SEED; 1)
   --log LEVEL               off, error, warn, info, debug or trace, on standard error (DEMO_LOG; warn)
   --write-rules DIRECTORY   writes Prometheus rules, their tests and a Grafana dashboard, and ends
   --help                    this text
@@ -63,10 +66,13 @@ const FLAGS: &[Flag] = &[
     takes_value("--port", "DEMO_PORT"),
     takes_value("--data-dir", "DEMO_DATA_DIR"),
     takes_value("--database-url", "DEMO_DATABASE_URL"),
+    takes_value("--admin-token", "DEMO_ADMIN_TOKEN"),
     takes_value("--metrics-addr", "DEMO_METRICS_ADDR"),
     takes_value("--metrics-token", "DEMO_METRICS_TOKEN"),
     switch("--secure-cookies", "DEMO_SECURE_COOKIES"),
     switch("--demo-users", "DEMO_DEMO_USERS"),
+    switch("--simulate", "DEMO_SIMULATE"),
+    takes_value("--simulate-seed", "DEMO_SIMULATE_SEED"),
     takes_value("--log", "DEMO_LOG"),
 ];
 
@@ -81,6 +87,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// The database in the files' place.
     pub database_url: Option<Secret>,
+    /// What the admin must send; without one nobody is the admin.
+    pub admin_token: Option<Secret>,
     /// The address of the metrics, where they have one of their own.
     pub metrics_addr: Option<String>,
     /// What a scraper must send.
@@ -91,6 +99,8 @@ pub struct Options {
     pub secure_cookies: bool,
     /// Whether the users of the README are there; else when only this machine can connect.
     pub demo_users: bool,
+    /// The seed of the traffic that the service makes of its own, where it does.
+    pub simulate: Option<u64>,
     /// Which lines are written on standard error.
     pub log: LogLevel,
 }
@@ -144,6 +154,7 @@ impl Options {
                 wrong: format!("has fewer than {SESSION_KEY_MIN} bytes; take random ones"),
             });
         }
+        let seed = given.parsed("--simulate-seed", "is no seed; give a whole number from 0 on")?;
         Ok(Start::Serve(Box::new(Options {
             host: given.text("--host").map_or_else(|| HOST.to_owned(), |(_, host)| host),
             port: given
@@ -151,14 +162,22 @@ impl Options {
                 .unwrap_or(PORT),
             data_dir: given.value("--data-dir").map_or_else(|| PathBuf::from(DATA_DIR), |(_, path)| path.into()),
             database_url: given.text("--database-url").map(|(_, url)| Secret(url)),
+            admin_token: admin_token(&given)?,
             metrics_addr: given.text("--metrics-addr").map(|(_, address)| address),
             metrics_token: given.token("--metrics-token")?,
             session_key: session_key.map(Secret),
             secure_cookies: given.is_on("--secure-cookies"),
             demo_users: given.is_on("--demo-users"),
+            simulate: if given.is_on("--simulate") { Some(seed.unwrap_or(1)) } else { None },
             log: given.parsed("--log", "is no level; take off, error, warn, info, debug or trace")?.unwrap_or_default(),
         })))
     }
+}
+
+/// By the rules of the scraper's token.
+fn admin_token<E: Fn(&str) -> Option<OsString>>(given: &Given<E>) -> Result<Option<Secret>, StartError> {
+    given.token("--admin-token")?;
+    Ok(given.text("--admin-token").map(|(_, token)| Secret(token)))
 }
 
 /// What the arguments come to.

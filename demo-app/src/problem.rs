@@ -7,6 +7,7 @@ use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use monitor_runtime::credits::CreditsError;
 use serde::Serialize;
 
 use crate::users::StoreError;
@@ -19,6 +20,8 @@ pub(crate) enum Problem {
     WrongToken,
     NoSession,
     NotSignedIn,
+    NotAdmin,
+    UnknownUser,
     NameTaken,
     BadName,
     BadPassword,
@@ -42,6 +45,8 @@ pub(crate) enum Problem {
     SwitchedToFail,
     /// The printer of the flaky report is out of paper again.
     OutOfPaper,
+    /// The ledger refuses, or does not answer; it says so in its own words.
+    Credits(CreditsError),
     /// Something of our own went wrong.
     Internal(String),
 }
@@ -57,6 +62,8 @@ impl fmt::Display for Problem {
             Problem::NotSignedIn => {
                 write!(f, "sign in first: POST /login, or send a token as `Authorization: Bearer ..`")
             }
+            Problem::NotAdmin => write!(f, "send the admin's token as `Authorization: Bearer ..`; see --admin-token"),
+            Problem::UnknownUser => write!(f, "there is no user of this name"),
             Problem::NameTaken => write!(f, "this name is taken"),
             Problem::BadName => {
                 write!(f, "take 1 to 64 of a-z, 0-9, `.`, `_` and `-` for a name, a letter or a digit first")
@@ -82,6 +89,7 @@ impl fmt::Display for Problem {
                 write!(f, "this endpoint was told to fail for a while; DELETE /monitoring/faults puts an end to it")
             }
             Problem::OutOfPaper => write!(f, "the printer is out of paper, as now and then; it costs nothing"),
+            Problem::Credits(error) => error.fmt(f),
             Problem::Internal(what) => write!(f, "this went wrong here: {what}"),
         }
     }
@@ -92,15 +100,18 @@ impl std::error::Error for Problem {}
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::WrongPassword | Problem::WrongToken | Problem::NoSession | Problem::NotSignedIn => {
-                StatusCode::UNAUTHORIZED
-            }
+            Problem::WrongPassword
+            | Problem::WrongToken
+            | Problem::NoSession
+            | Problem::NotSignedIn
+            | Problem::NotAdmin => StatusCode::UNAUTHORIZED,
             Problem::NameTaken => StatusCode::CONFLICT,
             Problem::BadName | Problem::BadPassword | Problem::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Problem::UnknownItem(_) | Problem::NoSuchPage => StatusCode::NOT_FOUND,
+            Problem::UnknownItem(_) | Problem::UnknownUser | Problem::NoSuchPage => StatusCode::NOT_FOUND,
             Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::Json(error) => error.status_code(),
+            Problem::Credits(error) => error.status_code(),
             Problem::Busy | Problem::Users(_) => StatusCode::SERVICE_UNAVAILABLE,
             Problem::OnPurpose
             | Problem::SwitchedToFail
@@ -111,6 +122,9 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if let Problem::Credits(error) = self {
+            return error.error_response();
+        }
         // What the client is not told.
         if let Problem::Users(error) = self {
             tracing::error!(%error, "the users cannot be asked");
@@ -124,7 +138,7 @@ impl ResponseError for Problem {
             Problem::Busy | Problem::Users(_) => {
                 response.insert_header((RETRY_AFTER, 1));
             }
-            Problem::WrongToken => {
+            Problem::WrongToken | Problem::NotAdmin => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
             _ => {}
@@ -140,6 +154,12 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         Problem::Users(error)
+    }
+}
+
+impl From<CreditsError> for Problem {
+    fn from(error: CreditsError) -> Problem {
+        Problem::Credits(error)
     }
 }
 

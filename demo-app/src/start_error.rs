@@ -64,6 +64,12 @@ pub enum StartError {
     Serve(io::Error),
 }
 
+impl StartError {
+    pub(crate) fn simulation(wrong: impl fmt::Display) -> StartError {
+        StartError::Store { place: "the users of --simulate".to_owned(), wrong: wrong.to_string() }
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

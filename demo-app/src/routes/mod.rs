@@ -1,5 +1,7 @@
 //! What the service answers, and the list of it. Each handler is in the file of its subject.
 
+mod credits;
+mod forecasts;
 mod health;
 mod items;
 mod playground;
@@ -8,11 +10,14 @@ mod users;
 
 use std::net::SocketAddr;
 
+use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
 use monitor_runtime::actix::{Scrape, api_metrics, dashboard};
 
+pub(crate) use self::credits::account;
 pub(crate) use self::reports::Printer;
+use crate::front;
 use crate::problem::Problem;
 
 /// One line of the list that is printed at start and served at `/`.
@@ -23,7 +28,7 @@ pub(crate) struct Route {
 }
 
 pub(crate) const ROUTES: &[Route] = &[
-    route("GET", "/", "this list"),
+    route("GET", "/", "a page for browsers, this list for everybody else"),
     route("POST", "/signup", r#"{"user": "alan", "password": "enigma-1940"}; makes a user"#),
     route("POST", "/login", r#"{"user": "ada", "password": "lovelace"}; opens a session"#),
     route("POST", "/login/token", "opens a session for a token"),
@@ -32,8 +37,12 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/tokens", "makes a token, which may be sent in a session's place"),
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
-    route("POST", "/reports", "a stock report; takes a moment"),
-    route("POST", "/reports/flaky", "the same, but it fails now and then"),
+    route("POST", "/reports", "a stock report for 5 credits"),
+    route("POST", "/reports/flaky", "one for 2 credits that fails now and then"),
+    route("POST", "/forecasts", r#"{"years": 10}; costs 2 credits a year"#),
+    route("GET", "/credits", "what you have, and what became of it"),
+    route("POST", "/credits/top-up", r#"{"amount": 50}; for nothing, in a demonstration"#),
+    route("POST", "/admin/grants", r#"{"user": "ada", "amount": 1000}; with the admin's token"#),
     route("GET", "/monitoring/test-error", "an error"),
     route("GET", "/monitoring/test-slow", "a slow answer; ?seconds=1.5"),
     route("GET", "/monitoring/test-panic", "a handler that panics"),
@@ -54,9 +63,14 @@ pub(crate) const MONITOR: &str = "/monitor";
 /// The path of the same as JSON.
 pub(crate) const API_METRICS: &str = "/monitoring/api-metrics";
 
-/// Where the scrape is when it is not on the service itself.
+/// What the list and the page tell of the service.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
+pub(crate) struct About {
+    /// Where the scrape is when it is not on the service itself.
+    pub(crate) address: Option<SocketAddr>,
+    /// The users of the README are there.
+    pub(crate) demo_users: bool,
+}
 
 /// [`ROUTES`] as lines, for a service at `host`.
 pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
@@ -79,6 +93,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
     }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)
+        .service(front::file)
         .service(users::sign_up)
         .service(users::login)
         .service(users::login_by_token)
@@ -89,6 +104,10 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .service(items::one)
         .service(reports::make)
         .service(reports::flaky)
+        .service(forecasts::make)
+        .service(credits::statement)
+        .service(credits::top_up)
+        .service(credits::grant_by_admin)
         .service(playground::error)
         .service(playground::slow)
         .service(playground::panic)
@@ -101,10 +120,20 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
 }
 
 #[get("/")]
-async fn index(request: HttpRequest, metrics: Data<Metrics>) -> HttpResponse {
+async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
     let host = request.connection_info().host().to_owned();
-    let lines = list(&host, metrics.0).map(|line| line + "\n");
+    if wants_html(request.headers()) {
+        let here = format!("{}://{host}", request.connection_info().scheme());
+        let watch = about.address.map_or_else(|| here.clone(), |address| format!("http://{address}"));
+        return front::page(&here, &watch, about.demo_users);
+    }
+    let lines = list(&host, about.address).map(|line| line + "\n");
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
+}
+
+/// Browsers say so; curl and scripts take anything.
+fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
 const fn route(method: &'static str, path: &'static str, what: &'static str) -> Route {

@@ -5,9 +5,11 @@ use actix_identity::Identity;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post};
 use monitor_runtime::activity::{self, track_event};
+use monitor_runtime::credits::Credits;
 use monitor_runtime::instrument;
 use serde::{Deserialize, Serialize};
 
+use super::credits::open_account;
 use crate::identity::{SignedIn, bearer};
 use crate::metrics::USER_SESSIONS;
 use crate::problem::Problem;
@@ -41,9 +43,11 @@ pub(crate) async fn sign_up(
     form: Json<Login>,
     request: HttpRequest,
     users: Data<Users>,
+    credits: Data<Credits>,
 ) -> Result<HttpResponse, Problem> {
     let Login { user, password } = form.into_inner();
     users.sign_up(&user, password, address(&request)).await?;
+    open_account(&credits, &user).await?;
     track_event!("sign_up", &user);
     Ok(HttpResponse::Created().json(Welcome { user }))
 }
@@ -54,6 +58,7 @@ pub(crate) async fn login(
     form: Json<Login>,
     request: HttpRequest,
     users: Data<Users>,
+    credits: Data<Credits>,
 ) -> Result<HttpResponse, Problem> {
     let Login { user, password } = form.into_inner();
     let user = match users.by_password(&user, password, address(&request)).await {
@@ -63,6 +68,8 @@ pub(crate) async fn login(
             return Err(problem);
         }
     };
+    // Where the service was killed as the user signed up, that is made good here.
+    open_account(&credits, &user).await?;
     open_session(&request, user)
 }
 

@@ -103,6 +103,17 @@ impl Users {
         if self.store.add_user(name.to_owned(), hash).await? { Ok(()) } else { Err(Problem::NameTaken) }
     }
 
+    /// Makes a user, or gives one a new password.
+    pub(crate) async fn set_password(&self, name: &str, password: String) -> Result<(), Problem> {
+        let hash = self.passwords.hash(password).await?;
+        Ok(self.store.set_password(name.to_owned(), hash).await?)
+    }
+
+    /// Whether somebody has this name.
+    pub(crate) async fn exists(&self, name: &str) -> Result<bool, Problem> {
+        Ok(check_name(name).is_ok() && self.store.password_hash(name.to_owned()).await?.is_some())
+    }
+
     /// The user of this name, where this is the password.
     pub(crate) async fn by_password(
         &self,
@@ -174,6 +185,7 @@ macro_rules! of_both {
 
 of_both! {
     add_user(name: String, hash: String) -> bool;
+    set_password(name: String, hash: String) -> ();
     password_hash(name: String) -> Option<String>;
     add_token(digest: String, name: String, max: u32) -> ();
     user_of_token(digest: String) -> Option<String>;

@@ -46,6 +46,12 @@ impl PostgresStore {
         Ok(self.execute(add, &[&name, &hash]).await? == 1)
     }
 
+    pub(crate) async fn set_password(&self, name: String, hash: String) -> Result<(), StoreError> {
+        let set = "INSERT INTO demo_users (name, password_hash) VALUES ($1, $2)
+                   ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash";
+        self.execute(set, &[&name, &hash]).await.map(drop)
+    }
+
     pub(crate) async fn password_hash(&self, name: String) -> Result<Option<String>, StoreError> {
         self.text("SELECT password_hash FROM demo_users WHERE name = $1", &[&name]).await
     }

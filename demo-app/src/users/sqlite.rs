@@ -44,6 +44,12 @@ impl SqliteStore {
         self.write(move |write| Ok(write.execute(add, [name, hash])? == 1)).await
     }
 
+    pub(crate) async fn set_password(&self, name: String, hash: String) -> Result<(), StoreError> {
+        let set = "INSERT INTO users (name, password_hash) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash";
+        self.write(move |write| write.execute(set, [name, hash]).map(drop)).await
+    }
+
     pub(crate) async fn password_hash(&self, name: String) -> Result<Option<String>, StoreError> {
         self.read("SELECT password_hash FROM users WHERE name = ?1", name).await
     }

@@ -16,9 +16,9 @@ const OPENMETRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// The demo with something in every family.
 fn used_demo() -> Demo {
     let demo = Demo::start();
-    assert_eq!(demo.login("ada", "lovelace").status, 200);
+    let cookie = demo.cookie("ada", "lovelace");
     assert_eq!(demo.login("ada", "wrong").status, 401);
-    assert_eq!(demo.client.post("/reports").status, 200);
+    assert_eq!(demo.client.post_with_cookie("/reports", &cookie).status, 200);
     demo
 }
 
@@ -151,8 +151,8 @@ fn collectors_of_the_users_own_stand_on_the_same_page() {
     });
     let client = Client::of(&format!("http://{address}"));
     let form = r#"{"user": "ada", "password": "lovelace"}"#;
-    assert_eq!(client.post_json("/login", form).status, 200);
-    assert_eq!(client.post("/reports").status, 200);
+    let cookie = client.post_json("/login", form).cookie.expect("a session cookie");
+    assert_eq!(client.post_with_cookie("/reports", &cookie).status, 200);
     for accept in [TEXT, OPENMETRICS] {
         let page = client.get_accepting("/metrics", accept).body;
         let samples = Samples::of(&page);

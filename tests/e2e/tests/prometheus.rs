@@ -16,7 +16,7 @@ fn prometheus_shows_what_the_client_did_in_both_formats() {
     }
     assert_eq!(demo.client.post_with_cookie("/logout", &cookies[0]).status, 204);
     for _ in 0..3 {
-        assert_eq!(demo.client.post("/reports").status, 200);
+        assert_eq!(demo.client.post_with_cookie("/reports", &cookies[1]).status, 200);
     }
 
     prometheus.shows(r#"user_sessions_total{auth_method="password"}"#, 7.0);

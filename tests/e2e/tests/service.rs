@@ -97,7 +97,8 @@ fn an_unknown_item_is_a_404() {
 #[test]
 fn a_report_is_timed_once() {
     let demo = Demo::start();
-    let report = demo.client.post("/reports");
+    let cookie = demo.cookie("ada", "lovelace");
+    let report = demo.client.post_with_cookie("/reports", &cookie);
     assert_eq!(report.status, 200, "{report:?}");
     assert!(report.json()["stock_cents"].as_u64() > Some(0), "{report:?}");
     let samples = demo.samples();
@@ -140,12 +141,14 @@ fn clients_side_by_side_are_counted_exactly() {
                     assert_eq!(demo.login("edsger", "goto").status, 401);
                     assert_eq!(demo.client.post_with_cookie("/logout", &cookie).status, 204);
                 }
-                assert_eq!(demo.client.post("/reports").status, 200);
+                let cookie = demo.cookie("edsger", "dijkstra");
+                assert_eq!(demo.client.post_with_cookie("/reports", &cookie).status, 200);
+                assert_eq!(demo.client.post_with_cookie("/logout", &cookie).status, 204);
             });
         }
     });
     let samples = demo.samples();
-    assert_eq!(samples.value(SESSIONS), (CLIENTS * ROUNDS) as f64);
+    assert_eq!(samples.value(SESSIONS), (CLIENTS * (ROUNDS + 1)) as f64);
     assert_eq!(samples.value(REPORTS), CLIENTS as f64);
     assert_eq!(samples.value("sessions_open"), 0.0);
     assert_eq!(samples.value("reports_running"), 0.0);

@@ -129,8 +129,14 @@ impl Demo {
 
     /// Ends the program as a failing machine does: nothing is finished, nothing is said.
     pub(crate) fn kill(mut self) {
-        self.process.0.kill().expect("a running process");
+        self.kill_now();
         self.process.ended();
+    }
+
+    /// As `kill`, while others still look at the demo: the process is gone when the demo is dropped.
+    pub(crate) fn kill_now(&self) {
+        let id = rustix::process::Pid::from_raw(self.process.0.id().cast_signed()).expect("a process");
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("a running process");
     }
 
     /// Sends the signal of this name and waits for the end: how the program ended, what it printed besides its first
