@@ -33,8 +33,10 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
-use monitor_runtime::activity;
-use monitor_runtime::actix::{MetricsListener, Monitor, MonitorBuilder, OnBehalf, Scrape, scrape, serve_metrics};
+use monitor_runtime::activity::{self, Activity};
+use monitor_runtime::actix::{
+    MetricsListener, Monitor, MonitorBuilder, OnBehalf, Scrape, TrackSessions, scrape, serve_metrics,
+};
 
 use monitor_runtime::credits::{Credits, Memory, Postgres, Sqlite};
 
@@ -58,7 +60,7 @@ const STOP_TIMEOUT_S: u64 = 5;
 /// How long what is still to be settled may take then.
 const SETTLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long a hold stands when nobody settles it: longer than anything that costs something.
-const HOLD_LIFETIME: std::time::Duration = std::time::Duration::from_secs(30);
+const HOLD_LIFETIME: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The cookie of a session.
 const SESSION_COOKIE: &str = "session";
@@ -71,14 +73,17 @@ const SESSION_TTL: Duration = Duration::days(7);
 /// Where the service cannot start: a port is taken, the host is unknown, two metrics clash, what it keeps cannot be read.
 pub fn run(options: &Options) -> Result<(), StartError> {
     log::start(options.log);
-    // Its families are on the page before anybody comes.
-    activity::global();
     monitor_runtime::register().map_err(StartError::Metrics)?;
     let (listener, address) = listen(options)?;
     let metrics = listen_for_metrics(options)?;
     let metrics_address = metrics.as_ref().map(MetricsListener::address);
     // Until the end: another service may have it then.
     let data = DataDir::open(&options.data_dir)?;
+    let session_key = match &options.session_key {
+        Some(key) => Key::derive_from(key.text().as_bytes()),
+        None => data.session_key()?,
+    };
+    keep_who_is_here(options, &data, &session_key)?;
     System::new().block_on(async {
         // Before the URLs are printed: whoever reads them may send a signal at once.
         let stop = stop_signal().map_err(StartError::Serve)?;
@@ -86,7 +91,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             // The page is on one of the two.
             page: metrics.is_none().then(|| page(options)),
             metrics_address,
-            ..Service::open(options, &data, address).await?
+            ..Service::open(options, &data, session_key, address).await?
         };
         let (users, credits) = (service.users.clone(), service.credits.clone());
         let server = service.start(listener, stop).map_err(StartError::Serve)?;
@@ -119,7 +124,6 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Server, StartError> {
-    activity::global();
     let store = Store::in_memory()
         .map_err(|error| StartError::Store { place: "the users".to_owned(), wrong: error.to_string() })?;
     let credits = Credits::new(Memory::new());
@@ -142,7 +146,12 @@ struct Service {
 }
 
 impl Service {
-    async fn open(options: &Options, data: &DataDir, address: SocketAddr) -> Result<Service, StartError> {
+    async fn open(
+        options: &Options,
+        data: &DataDir,
+        session_key: Key,
+        address: SocketAddr,
+    ) -> Result<Service, StartError> {
         let (place, store) = match &options.database_url {
             Some(url) => ("--database-url".to_owned(), Store::in_database(url.text()).await),
             None => {
@@ -151,10 +160,6 @@ impl Service {
             }
         };
         let store = store.map_err(|error| StartError::Store { place, wrong: error.to_string() })?;
-        let session_key = match &options.session_key {
-            Some(key) => Key::derive_from(key.text().as_bytes()),
-            None => data.session_key()?,
-        };
         let credits = open_ledger(options, data).await?;
         let demo_users = options.demo_users || address.ip().is_loopback();
         let service = Service::of(store, credits, session_key, demo_users).await?;
@@ -201,6 +206,8 @@ impl Service {
                 .wrap(from_fn(faults::suffer))
                 .wrap(OnBehalf::of(routes::account).ledger(Credits::clone(&self.credits)))
                 .wrap(from_fn(identity::find))
+                // The sign-ins are counted at their handlers, by an attribute.
+                .wrap(TrackSessions::default().without_sign_ins())
                 .wrap(IdentityMiddleware::default())
                 .wrap(self.cookies())
                 .wrap(monitor.clone())
@@ -230,6 +237,20 @@ impl Service {
             .session_lifecycle(PersistentSession::default().session_ttl(SESSION_TTL))
             .build()
     }
+}
+
+/// The active users of this process survive its restart, or, with a Redis, those of all instances are one number.
+fn keep_who_is_here(options: &Options, data: &DataDir, session_key: &Key) -> Result<(), StartError> {
+    let mut builder = Activity::builder()
+        .key(activity::Key::from_secret(session_key.signing()))
+        .session_lifetime(std::time::Duration::from_secs(SESSION_TTL.whole_seconds().unsigned_abs()))
+        .state_file(data.file("activity"));
+    if let Some(url) = &options.redis_url {
+        builder = builder.redis(url.text(), "demo");
+    }
+    let wrong = |wrong: String| StartError::Store { place: "--redis-url".to_owned(), wrong };
+    let activity = builder.build().map_err(|error| wrong(error.to_string()))?;
+    activity::install(activity).map_err(|_| wrong("who is here is asked for already".to_owned()))
 }
 
 async fn open_ledger(options: &Options, data: &DataDir) -> Result<Credits, StartError> {

@@ -26,6 +26,7 @@ Each option has a variable of the environment in its place, which no other user 
   --database-url URL        a PostgreSQL that keeps users, sessions and credits instead, for several instances
                             (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
   --admin-token TOKEN       what POST /admin/grants wants as a bearer token (DEMO_ADMIN_TOKEN; nobody is the admin)
+  --redis-url URL           a Redis through which several instances export one number of active users (DEMO_REDIS_URL)
   --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;
                             a port alone is on 127.0.0.1 (DEMO_METRICS_ADDR)
   --metrics-token TOKEN     what a scraper must send as a bearer token (DEMO_METRICS_TOKEN)
@@ -66,6 +67,7 @@ const FLAGS: &[Flag] = &[
     takes_value("--port", "DEMO_PORT"),
     takes_value("--data-dir", "DEMO_DATA_DIR"),
     takes_value("--database-url", "DEMO_DATABASE_URL"),
+    takes_value("--redis-url", "DEMO_REDIS_URL"),
     takes_value("--admin-token", "DEMO_ADMIN_TOKEN"),
     takes_value("--metrics-addr", "DEMO_METRICS_ADDR"),
     takes_value("--metrics-token", "DEMO_METRICS_TOKEN"),
@@ -87,6 +89,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// The database in the files' place.
     pub database_url: Option<Secret>,
+    /// The store of active users of several instances.
+    pub redis_url: Option<Secret>,
     /// What the admin must send; without one nobody is the admin.
     pub admin_token: Option<Secret>,
     /// The address of the metrics, where they have one of their own.
@@ -162,6 +166,7 @@ impl Options {
                 .unwrap_or(PORT),
             data_dir: given.value("--data-dir").map_or_else(|| PathBuf::from(DATA_DIR), |(_, path)| path.into()),
             database_url: given.text("--database-url").map(|(_, url)| Secret(url)),
+            redis_url: given.text("--redis-url").map(|(_, url)| Secret(url)),
             admin_token: admin_token(&given)?,
             metrics_addr: given.text("--metrics-addr").map(|(_, address)| address),
             metrics_token: given.token("--metrics-token")?,

@@ -7,8 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration;
 
-use monitor_runtime::activity;
-
 use crate::metrics::SESSIONS_OPEN;
 use crate::problem::Problem;
 use crate::random;
@@ -56,7 +54,6 @@ impl SessionStore for Sessions {
     async fn save(&self, state: State, ttl: &Duration) -> Result<SessionKey, SaveError> {
         let key = new_key().map_err(SaveError::Other)?;
         self.keep(&key, &state, ttl).await.map_err(SaveError::Other)?;
-        activity::session_opened(key.as_ref());
         Ok(key)
     }
 
@@ -73,7 +70,6 @@ impl SessionStore for Sessions {
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         if self.store.drop_session(digest(key.as_ref())).await? {
             SESSIONS_OPEN.dec();
-            activity::session_closed(key.as_ref());
         }
         Ok(())
     }

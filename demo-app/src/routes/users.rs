@@ -90,11 +90,7 @@ pub(crate) async fn login_by_token(request: HttpRequest, users: Data<Users>) -> 
 
 #[post("/logout")]
 pub(crate) async fn logout(identity: Option<Identity>) -> Result<HttpResponse, Problem> {
-    let identity = identity.ok_or(Problem::NoSession)?;
-    if let Ok(user) = identity.id() {
-        activity::signed_out(user);
-    }
-    identity.logout();
+    identity.ok_or(Problem::NoSession)?.logout();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -115,7 +111,6 @@ pub(crate) async fn issue_token(user: SignedIn, users: Data<Users>) -> Result<Ht
 /// A session with a key of its own, whatever the client had before.
 fn open_session(request: &HttpRequest, user: String) -> Result<HttpResponse, Problem> {
     Identity::login(&request.extensions(), user.clone()).map_err(|error| Problem::Internal(error.to_string()))?;
-    activity::seen(&user);
     Ok(HttpResponse::Ok().json(Welcome { user }))
 }
 

@@ -4,6 +4,7 @@ mod credits;
 mod front;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod instances;
 mod metrics;
 mod page;
 mod panels;
