@@ -129,7 +129,16 @@ async function walk() {
   await page.getByRole("cell", { name: "capture: forecast" }).waitFor();
   // The numbers come every two seconds.
   await page.locator("#now-credits").filter({ hasText: String(150 - left) }).waitFor();
-  await page.locator("#anomalies li").filter({ hasText: "exception at flaky_report" }).first().waitFor();
+  for (const found of ["exception at flaky_report", "server error at /monitoring/test-error", "panic at /monitoring/test-panic"]) {
+    await page.waitForFunction(
+      async (found) => {
+        const { anomalies } = await (await fetch("/monitoring/api-metrics")).json();
+        return anomalies.recent.some(({ reason, endpoint }) => `${reason.replaceAll("_", " ")} at ${endpoint}` === found);
+      },
+      found,
+      { polling: 1000 },
+    );
+  }
   await judge(page, "the front page, signed in");
   await shoot(page, "front-signed-in");
 

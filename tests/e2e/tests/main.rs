@@ -1,5 +1,6 @@
 //! The demo as its users meet it: a program, a socket, a page, a Prometheus that scrapes it.
 
+mod anomalies;
 mod credits;
 mod front;
 #[cfg(target_os = "linux")]
