@@ -209,6 +209,9 @@ pub struct Snapshot {
     pub sessions_open: u64,
 }
 
+/// Users, and users by event, in the order of the timeframes.
+type Counts = (Vec<u64>, Vec<(&'static str, Vec<u64>)>);
+
 /// What active users are counted over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -404,6 +407,18 @@ impl Inner {
         self.timeframes.last().map_or(0, |widest| widest.as_secs() as u32)
     }
 
+    /// The users and the events of all instances, unless there is no store or it is away.
+    #[cfg(feature = "redis")]
+    fn cluster(&self, now: u32) -> Option<Counts> {
+        let numbers = self.store.as_ref()?.numbers(now)?;
+        Some((numbers.users, numbers.events))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn cluster(&self, _now: u32) -> Option<Counts> {
+        None
+    }
+
     fn snapshot(&self) -> Snapshot {
         let now = self.now();
         self.sessions.expire(now, &mut |seconds| {
@@ -412,11 +427,7 @@ impl Inner {
         });
         // The second that a window ends with is not over, so a window of 60 s is the one now and 60 before it.
         let since: Vec<u32> = self.timeframes.iter().map(|timeframe| now - timeframe.as_secs() as u32).collect();
-        #[cfg(feature = "redis")]
-        let cluster =
-            self.store.as_ref().and_then(|store| store.numbers(now)).map(|numbers| (numbers.users, numbers.events));
-        #[cfg(not(feature = "redis"))]
-        let cluster = None;
+        let cluster = self.cluster(now);
         let (scope, relative_error) = match cluster {
             Some(_) => (Scope::Cluster, sketch::relative_error(builder::PRECISION)),
             None => (Scope::Process, self.users.relative_error()),
