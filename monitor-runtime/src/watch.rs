@@ -38,7 +38,7 @@ inventory::submit! {
 fn refresh() {
     prepare();
     tick();
-    for endpoint in NAMES.all() {
+    for endpoint in NAMES.all().iter() {
         let (error_rate, threshold) = endpoint.gauges();
         let endpoint = endpoint.name();
         API_ERROR_RATE.with(API_ERROR_RATE { endpoint }).set(error_rate);
@@ -50,7 +50,7 @@ fn refresh() {
 /// with [`on_event`]; without either, call it every few seconds.
 pub fn tick() {
     clock::follow_wall();
-    for endpoint in NAMES.all() {
+    for endpoint in NAMES.all().iter() {
         publish(endpoint, endpoint.tick());
     }
 }
@@ -314,7 +314,7 @@ pub fn check() -> Result<(), WatchErrors> {
 
 /// How each endpoint is now, by name.
 pub fn endpoints() -> Vec<State> {
-    NAMES.all().into_iter().map(Endpoint::state).collect()
+    NAMES.all().iter().map(|endpoint| endpoint.state()).collect()
 }
 
 /// What was found of late, the latest first; at most 256.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
@@ -22,6 +22,8 @@ const NAME_MAX_BYTES: usize = 128;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     by_name: RwLock<HashMap<&'static str, &'static Endpoint, RandomState>>,
+    /// The same in the order of their names, made when one comes: scrapes go through it and allocate nothing.
+    in_order: RwLock<Arc<[&'static Endpoint]>>,
     /// What waits for a name's first call.
     awaited: Mutex<HashMap<String, Awaited>>,
     wrong: Mutex<Vec<WatchError>>,
@@ -58,6 +60,9 @@ impl Names {
         let name: &'static str = Box::leak(name.into());
         let endpoint: &'static Endpoint = Box::leak(Box::new(Endpoint::new(name)));
         by_name.insert(name, endpoint);
+        let mut in_order: Vec<_> = by_name.values().copied().collect();
+        in_order.sort_unstable_by_key(|endpoint| endpoint.name());
+        *self.in_order.write().unwrap_or_else(PoisonError::into_inner) = in_order.into();
         if let Some(Awaited { by_file, learned }) = lock(&self.awaited).remove(name) {
             endpoint.give_by_file(by_file);
             // What cannot be taken is learned anew.
@@ -66,13 +71,9 @@ impl Names {
         Found { endpoint, new: true }
     }
 
-    /// All, by name.
-    pub(crate) fn all(&self) -> Vec<&'static Endpoint> {
-        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<&'static Endpoint> = by_name.values().copied().collect();
-        drop(by_name);
-        all.sort_unstable_by_key(|endpoint| endpoint.name());
-        all
+    /// All, in the order of their names.
+    pub(crate) fn all(&self) -> Arc<[&'static Endpoint]> {
+        Arc::clone(&self.in_order.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says what the file says of all names, in place of what it said before; a name that it leaves out has nothing.
