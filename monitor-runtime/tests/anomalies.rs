@@ -236,8 +236,8 @@ fn slower_answers_are_a_shift() {
 fn traffic_that_comes_or_goes_is_an_episode() {
     let time = Manual::start();
     let service = Service::new(&time, "episode_traffic");
-    // Two whole days are seen before traffic is judged.
-    service.serve(HOUR * 51, 1, 0, 10);
+    // Three whole days are seen before traffic is judged.
+    service.serve(HOUR * 75, 1, 0, 10);
     service.serve(MINUTE * 10, 20, 0, 10);
     let spike = found("episode_traffic", Reason::TrafficSpike);
     assert!(spike.observed > 10.0 && spike.expected < 2.0, "{spike:?}");

@@ -1,10 +1,12 @@
 //! What is known as bytes: saved for the next process, or taken over by another. In them are tags, seconds and names of
 //! events; no id, and nothing that leads to one without the key.
 //!
-//!     "MACT", version 1, check of the key, second of the epoch, seconds of history, widest window
-//!     the number of series, then each: its name, and either users (tag and age) or cells (precision; register, rank, age)
-//!     the number of sessions, then each: tag, ages of its beginning and of its last sign
-//!     checksum: SipHash under the key, so that who does not have it can make no such bytes
+//! ```text
+//! "MACT", version 1, check of the key, second of the epoch, seconds of history, widest window
+//! the number of series, then each: its name, and either users (tag and age) or cells (precision; register, rank, age)
+//! the number of sessions, then each: tag, ages of its beginning and of its last sign
+//! checksum: SipHash under the key, so that who does not have it can make no such bytes
+//! ```
 //!
 //! Numbers are little-endian; ages are in seconds before the second of the epoch that stands in the head.
 
