@@ -5,6 +5,7 @@ mod data_dir;
 mod faults;
 mod front;
 mod identity;
+mod learned;
 mod log;
 pub mod metrics;
 mod options;
@@ -37,6 +38,7 @@ use monitor_runtime::activity::{self, Activity};
 use monitor_runtime::actix::{
     MetricsListener, Monitor, MonitorBuilder, OnBehalf, Scrape, TrackSessions, scrape, serve_metrics,
 };
+use monitor_runtime::anomaly;
 
 use monitor_runtime::credits::{Credits, Memory, Postgres, Sqlite};
 
@@ -84,6 +86,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         None => data.session_key()?,
     };
     keep_who_is_here(options, &data, &session_key)?;
+    learned::take(&data);
+    if let Some(limits) = &options.limits {
+        anomaly::load_limits(limits).map_err(StartError::Limits)?;
+    }
     System::new().block_on(async {
         // Before the URLs are printed: whoever reads them may send a signal at once.
         let stop = stop_signal().map_err(StartError::Serve)?;
@@ -95,6 +101,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         };
         let (users, credits) = (service.users.clone(), service.credits.clone());
         let server = service.start(listener, stop).map_err(StartError::Serve)?;
+        if let Some(limits) = options.limits.clone() {
+            learned::read_limits_again(limits).map_err(StartError::Serve)?;
+        }
+        learned::keep(&data);
         // Nobody may be reading, and that is no reason not to serve.
         let _ = print_urls(&mut io::stdout().lock(), address, metrics_address, options);
         let simulation = match options.simulate {
@@ -107,6 +117,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             None => server.await,
         };
         drop(simulation);
+        learned::save(&data);
         // What was done is paid for, what was not is given back; beyond this time, holds are freed at the next start.
         let _ = credits.shutdown(SETTLE_TIMEOUT).await;
         served.map_err(StartError::Serve)

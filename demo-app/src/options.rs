@@ -27,6 +27,7 @@ Each option has a variable of the environment in its place, which no other user 
                             (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
   --admin-token TOKEN       what POST /admin/grants wants as a bearer token (DEMO_ADMIN_TOKEN; nobody is the admin)
   --redis-url URL           a Redis through which several instances export one number of active users (DEMO_REDIS_URL)
+  --limits FILE             what is normal for an endpoint, as TOML; read again at SIGHUP (DEMO_LIMITS)
   --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;
                             a port alone is on 127.0.0.1 (DEMO_METRICS_ADDR)
   --metrics-token TOKEN     what a scraper must send as a bearer token (DEMO_METRICS_TOKEN)
@@ -69,6 +70,7 @@ const FLAGS: &[Flag] = &[
     takes_value("--database-url", "DEMO_DATABASE_URL"),
     takes_value("--redis-url", "DEMO_REDIS_URL"),
     takes_value("--admin-token", "DEMO_ADMIN_TOKEN"),
+    takes_value("--limits", "DEMO_LIMITS"),
     takes_value("--metrics-addr", "DEMO_METRICS_ADDR"),
     takes_value("--metrics-token", "DEMO_METRICS_TOKEN"),
     switch("--secure-cookies", "DEMO_SECURE_COOKIES"),
@@ -93,6 +95,8 @@ pub struct Options {
     pub redis_url: Option<Secret>,
     /// What the admin must send; without one nobody is the admin.
     pub admin_token: Option<Secret>,
+    /// What is normal for an endpoint, where a file says so.
+    pub limits: Option<PathBuf>,
     /// The address of the metrics, where they have one of their own.
     pub metrics_addr: Option<String>,
     /// What a scraper must send.
@@ -168,6 +172,7 @@ impl Options {
             database_url: given.text("--database-url").map(|(_, url)| Secret(url)),
             redis_url: given.text("--redis-url").map(|(_, url)| Secret(url)),
             admin_token: admin_token(&given)?,
+            limits: given.value("--limits").map(|(_, path)| path.into()),
             metrics_addr: given.text("--metrics-addr").map(|(_, address)| address),
             metrics_token: given.token("--metrics-token")?,
             session_key: session_key.map(Secret),

@@ -39,6 +39,8 @@ pub enum StartError {
     },
     /// The address of the metrics cannot be listened on.
     ListenForMetrics(io::Error),
+    /// The file of limits cannot be taken.
+    Limits(monitor_runtime::anomaly::LimitsFileError),
     /// The rules cannot be written.
     WriteRules(io::Error),
     /// The directory, or a file in it, cannot be used.
@@ -90,6 +92,7 @@ impl fmt::Display for StartError {
                 }
                 _ => error.fmt(f),
             },
+            StartError::Limits(error) => write!(f, "--limits: {error}"),
             StartError::WriteRules(error) => write!(f, "the rules cannot be written: {error}"),
             StartError::DataDir { path, source } => {
                 write!(f, "{}: {source}; choose another directory with --data-dir or DEMO_DATA_DIR", path.display())
@@ -112,6 +115,7 @@ impl std::error::Error for StartError {
             StartError::Value { .. } | StartError::DataDirInUse { .. } | StartError::Store { .. } => None,
             StartError::Token { source, .. } => Some(source),
             StartError::Metrics(errors) => Some(errors),
+            StartError::Limits(error) => Some(error),
             StartError::Listen { source, .. } => Some(source),
             StartError::DataDir { source, .. } => Some(source),
             StartError::ListenForMetrics(error) | StartError::WriteRules(error) | StartError::Serve(error) => {

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
-use monitor_runtime::actix::{Scrape, api_metrics, dashboard};
+use monitor_runtime::actix::{Scrape, anomalies, api_metrics, dashboard};
 
 pub(crate) use self::credits::account;
 pub(crate) use self::reports::Printer;
@@ -51,6 +51,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("DELETE", "/monitoring/faults", "puts an end to it"),
     route("GET", MONITOR, "the page that shows all this"),
     route("GET", API_METRICS, "the same as JSON"),
+    route("GET", ANOMALIES, "what was found, and how each endpoint is now"),
     route("GET", "/healthz", "whether the service answers"),
     route("GET", "/readyz", "whether it wants requests"),
     route("GET", METRICS, "the scrape"),
@@ -62,6 +63,8 @@ pub(crate) const METRICS: &str = "/metrics";
 pub(crate) const MONITOR: &str = "/monitor";
 /// The path of the same as JSON.
 pub(crate) const API_METRICS: &str = "/monitoring/api-metrics";
+/// The path of the anomalies as JSON.
+pub(crate) const ANOMALIES: &str = "/monitoring/anomalies";
 
 /// What the list and the page tell of the service.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +78,7 @@ pub(crate) struct About {
 /// [`ROUTES`] as lines, for a service at `host`.
 pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {
     ROUTES.iter().map(move |Route { method, path, what }| match metrics {
-        Some(metrics) if [METRICS, MONITOR, API_METRICS].contains(path) => {
+        Some(metrics) if [METRICS, MONITOR, API_METRICS, ANOMALIES].contains(path) => {
             format!("{method:<6} http://{metrics}{path:<24} {what}")
         }
         _ => format!("{method:<6} http://{host}{path:<24} {what}"),
@@ -83,13 +86,16 @@ pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Ite
 }
 
 /// What looks at the service is no traffic of it.
-pub(crate) const UNWATCHED: [&str; 7] =
-    [METRICS, MONITOR, "/monitor/{file}", "/monitor/feed", API_METRICS, "/healthz", "/readyz"];
+pub(crate) const UNWATCHED: [&str; 8] =
+    [METRICS, MONITOR, "/monitor/{file}", "/monitor/feed", API_METRICS, ANOMALIES, "/healthz", "/readyz"];
 
 /// `page` is the scrape, where the service has it; then it has what else shows the numbers too, for the same readers.
 pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
     if let Some(page) = page {
-        app.service(dashboard(MONITOR).like(&page)).service(api_metrics(API_METRICS).like(&page)).service(page);
+        app.service(dashboard(MONITOR).like(&page))
+            .service(api_metrics(API_METRICS).like(&page))
+            .service(anomalies(ANOMALIES).like(&page))
+            .service(page);
     }
     app.app_data(JsonConfig::default().error_handler(|error, _| Problem::Json(error).into()))
         .service(index)

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::access::BearerToken;
+use super::scrape::Scrape;
 use crate::anomaly::{self, Anomaly, State};
 use crate::clock;
 
@@ -59,6 +60,13 @@ impl Anomalies {
     #[must_use]
     pub fn bearer_token(mut self, token: BearerToken) -> Anomalies {
         self.token = Some(token);
+        self
+    }
+
+    /// Answers whom this scrape answers: behind the same token.
+    #[must_use]
+    pub fn like(mut self, scrape: &Scrape) -> Anomalies {
+        self.token = scrape.token.clone();
         self
     }
 }

@@ -79,8 +79,9 @@ impl MetricsServer {
         self
     }
 
-    /// Serves also the page of its own at `/monitor` and its numbers at `/monitoring/api-metrics`, by the same registry
-    /// and the same token; see [`dashboard`](super::dashboard()).
+    /// Serves also the page of its own at `/monitor`, its numbers at `/monitoring/api-metrics` and what was found at
+    /// `/monitoring/anomalies`, by the same registry and the same token; see [`dashboard`](super::dashboard()) and
+    /// [`anomalies`](super::anomalies()).
     #[cfg(feature = "dashboard")]
     pub fn dashboard(mut self) -> MetricsServer {
         self.dashboard = true;
@@ -94,7 +95,10 @@ impl MetricsServer {
     pub fn listen(self) -> io::Result<MetricsListener> {
         let MetricsServer { address, scrape, .. } = self;
         #[cfg(feature = "dashboard")]
-        let pages = self.dashboard.then(|| super::dashboard::beside(&scrape));
+        let pages = self.dashboard.then(|| {
+            let (page, json) = super::dashboard::beside(&scrape);
+            (page, json, super::anomalies("/monitoring/anomalies").like(&scrape))
+        });
         let named = |error: io::Error| io::Error::new(error.kind(), format!("metrics on {address}: {error}"));
         let listener = socket_address(&address).and_then(TcpListener::bind).map_err(named)?;
         let local = listener.local_addr().map_err(named)?;
@@ -103,8 +107,8 @@ impl MetricsServer {
             let app = App::new().service(scrape.clone());
             #[cfg(feature = "dashboard")]
             let app = app.configure(|app| {
-                if let Some((page, json)) = pages.clone() {
-                    app.service(page).service(json);
+                if let Some((page, json, anomalies)) = pages.clone() {
+                    app.service(page).service(json).service(anomalies);
                 }
             });
             app.route("/healthz", healthz.to(async || HttpResponse::Ok().body("ok\n")))

@@ -1,7 +1,7 @@
 //! The front page as a file, and the traffic that the service makes of its own. What a browser makes of the page is in
 //! tests/browser.
 
-use crate::support::{Demo, eventually, program};
+use crate::support::{Client, Demo, eventually, program};
 
 #[test]
 fn a_browser_gets_a_page_that_loads_nothing_from_elsewhere() {
@@ -26,6 +26,15 @@ fn with_numbers_on_an_address_of_their_own_the_page_links_there() {
     let page = demo.client.get_accepting("/", "text/html").body;
     let watch = demo.metrics_url();
     assert!(page.contains(&format!("{watch}/monitor")) && page.contains(&format!("{watch}/metrics")), "{page}");
+    let there = Client::of(&watch);
+    for path in ["/monitor", "/monitoring/api-metrics", "/monitoring/anomalies"] {
+        assert_eq!(demo.client.get(path).status, 404, "{path}");
+        // Numbers are there after the first reading.
+        eventually(|| match there.get(path).status {
+            200 => Ok(()),
+            status => Err(format!("{path} is {status}")),
+        });
+    }
 }
 
 #[test]

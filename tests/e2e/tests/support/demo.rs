@@ -141,13 +141,18 @@ impl Demo {
         rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("a running process");
     }
 
-    /// Sends the signal of this name and waits for the end: how the program ended, what it printed besides its first
-    /// line, and what it complained about.
-    pub(crate) fn stop_by(mut self, signal: &str) -> (ExitStatus, String, String) {
+    /// Sends the signal of this name.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.0.id().to_string();
         // The shell's own `kill`: a bare machine may have no other.
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &id]).status();
         assert!(sent.expect("a shell").success(), "{signal} was not sent");
+    }
+
+    /// Sends the signal of this name and waits for the end: how the program ended, what it printed besides its first
+    /// line, and what it complained about.
+    pub(crate) fn stop_by(mut self, signal: &str) -> (ExitStatus, String, String) {
+        self.signal(signal);
         let status = self.process.ended();
         let (mut printed, mut complaint) = (String::new(), String::new());
         self.output.read_to_string(&mut printed).expect("text");
