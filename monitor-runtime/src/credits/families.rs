@@ -20,7 +20,7 @@ crate::metrics! {
     /// Holds that stand, in the whole ledger
     pub(super) gauge HOLDS_OPEN = "credit_holds_open";
     /// Credits that are held, in the whole ledger
-    pub(super) gauge CREDITS_HELD = "credit_credits_held";
+    pub(super) gauge CREDITS_HELD = "credits_held";
 }
 
 /// What became of a late capture.

@@ -93,7 +93,7 @@ impl Reading {
                 "credit_usage_total" => {
                     by(family, "operation", &mut counts, &mut reading.credits, &known.credits);
                 }
-                "credit_credits_held" => each(family, &mut counts, |_, value| {
+                "credits_held" => each(family, &mut counts, |_, value| {
                     *reading.credits_held.get_or_insert(0.0) += value;
                 }),
                 "anomaly_detection_triggered_total" => each(family, &mut counts, |series, value| {

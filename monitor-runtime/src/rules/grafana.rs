@@ -329,7 +329,7 @@ fn users(rules: &Rules, page: &mut Page) {
 
 fn credits(rules: &Rules, page: &mut Page) {
     // The ledger's families are in every program; without a paid operation there is nothing to show.
-    let (used, held) = (rules.has("credit_usage_total"), rules.has("credit_credits_held"));
+    let (used, held) = (rules.has("credit_usage_total"), rules.has("credits_held"));
     if rules.facts.operations.is_empty() || !used && !held {
         return;
     }
@@ -352,7 +352,7 @@ fn credits(rules: &Rules, page: &mut Page) {
             "Credits reserved for work that is being done. What stands here for long is work that hangs.",
             "short",
             12,
-            &[Query(format!("max by (job) (credit_credits_held{{{SELECTED}}})"), "held")],
+            &[Query(format!("max by (job) (credits_held{{{SELECTED}}})"), "held")],
         );
     }
     if rules.has("credit_operation_latency_seconds") {
