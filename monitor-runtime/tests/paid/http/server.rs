@@ -175,6 +175,13 @@ impl Server {
     pub(super) fn client(&self, account: &str) -> Client {
         Client::connect(self.address, account)
     }
+
+    /// Serves what it has accepted, and ends; the bodies that ever began.
+    pub(super) fn ends(mut self) -> u64 {
+        drop(self.handle.stop(true));
+        self.thread.take().expect("it runs").join().expect("served");
+        self.bodies.began()
+    }
 }
 
 async fn less() -> actix_web::Result<HttpResponse> {
