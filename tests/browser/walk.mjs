@@ -49,6 +49,8 @@ const tooLong = setTimeout(() => {
 // What the walk itself causes, as the console names it.
 const expected = [/status of 402/, /status of 500/, /status of 409/, /test-panic/, /ERR_EMPTY_RESPONSE/];
 const wrong = [];
+// Milliseconds from asking for the live page to its first plot, of each visit.
+const firstPlots = [];
 
 async function open(where, settings) {
   const context = await browser.newContext({ viewport: WIDTHS.desktop, reducedMotion: "reduce", ...settings });
@@ -142,12 +144,7 @@ async function walk() {
   await judge(page, "the front page, signed in");
   await shoot(page, "front-signed-in");
 
-  const watching = await open("/monitor");
-  for (const shown of ["/monitoring/test-error", "flaky_report"]) {
-    await watching.locator("main").filter({ hasText: shown }).waitFor();
-  }
-  await shoot(watching, "monitor");
-  await watching.context().close();
+  await watch();
 
   // By the keyboard alone, and out.
   await page.getByRole("button", { name: "Sign out" }).focus();
@@ -175,9 +172,42 @@ async function walk() {
   }
 }
 
+// The live page, in every width and light; last, what it says when the service is gone.
+async function watch() {
+  for (const [width, viewport] of Object.entries(WIDTHS)) {
+    for (const colorScheme of ["light", "dark"]) {
+      const name = `monitor-${width}-${colorScheme}`;
+      const view = await open("/monitor", { viewport, colorScheme });
+      await view.locator("#state[data-state=live]").waitFor();
+      for (const found of ["flaky_report: an error in what is watched", "/monitoring/test-error: server errors", "/monitoring/test-panic: a panic"]) {
+        await view.locator("#anomalies li").filter({ hasText: found }).waitFor();
+      }
+      await view.getByRole("rowheader", { name: "/monitoring/test-error", exact: true }).waitFor();
+      await view.locator("#plots canvas").first().waitFor();
+      await judge(view, name);
+      await shoot(view, name);
+      const [drawn] = await view.evaluate(() => performance.getEntriesByName("monitor-first-plot").map((mark) => mark.startTime));
+      firstPlots.push(Math.round(drawn));
+      await view.context().close();
+    }
+  }
+}
+
+async function serviceEnds() {
+  const view = await open("/monitor");
+  await view.locator("#state[data-state=live]").waitFor();
+  expected.push(/ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING)/);
+  demo.kill("SIGTERM");
+  await view.locator("#state[data-state=gone]").filter({ hasText: "No connection, last heard at" }).waitFor();
+  await view.locator("#notice").filter({ hasText: "the page keeps trying" }).waitFor();
+  await judge(view, "monitor, the service gone");
+  await shoot(view, "monitor-gone");
+}
+
 let failed = null;
 try {
   await walk();
+  await serviceEnds();
 } catch (error) {
   failed = error;
   const [context] = browser.contexts();
@@ -191,3 +221,4 @@ await rm(data, { recursive: true });
 if (failed) throw failed;
 assert.deepEqual(wrong, []);
 console.log(`walked through ${url}: no console error, no other host, nothing serious by axe-core; see ${directory}/`);
+console.log(`the live page drew its first plot after ${firstPlots.join(", ")} ms`);
