@@ -9,6 +9,7 @@ mod learned;
 mod log;
 pub mod metrics;
 mod options;
+mod past;
 mod problem;
 mod random;
 mod readiness;
@@ -43,7 +44,7 @@ use monitor_runtime::anomaly;
 use monitor_runtime::credits::{Credits, Memory, Postgres, Sqlite};
 
 pub use crate::log::{LogLevel, UnknownLevel};
-pub use crate::options::{HELP, Options, Secret, Start};
+pub use crate::options::{HELP, Options, Secret, Simulate, Start};
 pub use crate::rules::write_rules;
 pub use crate::start_error::StartError;
 
@@ -86,7 +87,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         None => data.session_key()?,
     };
     keep_who_is_here(options, &data, &session_key)?;
-    learned::take(&data);
+    match &options.simulate {
+        Some(Simulate { seed, past: true }) => past::make_up(*seed),
+        _ => learned::take(&data),
+    }
     if let Some(limits) = &options.limits {
         anomaly::load_limits(limits).map_err(StartError::Limits)?;
     }
@@ -99,17 +103,23 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             metrics_address,
             ..Service::open(options, &data, session_key, address).await?
         };
-        let (users, credits) = (service.users.clone(), service.credits.clone());
+        let (users, credits, faults) = (service.users.clone(), service.credits.clone(), service.faults.clone());
         let server = service.start(listener, stop).map_err(StartError::Serve)?;
         if let Some(limits) = options.limits.clone() {
             learned::read_limits_again(limits).map_err(StartError::Serve)?;
         }
-        learned::keep(&data);
+        // What was made up is not kept among what was learned.
+        let made_up = options.simulate.as_ref().is_some_and(|simulate| simulate.past);
+        if !made_up {
+            learned::keep(&data);
+        }
         // Nobody may be reading, and that is no reason not to serve.
         let _ = print_urls(&mut io::stdout().lock(), address, metrics_address, options);
         let simulation = match options.simulate {
             // It is there as long as this is; its threads wait for answers until the server gives some.
-            Some(seed) => Some(Simulation::start(address, seed, &users).await.map_err(StartError::simulation)?),
+            Some(Simulate { seed, .. }) => {
+                Some(Simulation::start(address, seed, &users, &faults).await.map_err(StartError::simulation)?)
+            }
             None => None,
         };
         let served = match metrics {
@@ -117,7 +127,9 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             None => server.await,
         };
         drop(simulation);
-        learned::save(&data);
+        if !made_up {
+            learned::save(&data);
+        }
         // What was done is paid for, what was not is given back; beyond this time, holds are freed at the next start.
         let _ = credits.shutdown(SETTLE_TIMEOUT).await;
         served.map_err(StartError::Serve)
@@ -151,6 +163,8 @@ struct Service {
     credits: web::Data<Credits>,
     admin: AdminToken,
     demo_users: bool,
+    simulated: bool,
+    faults: Faults,
     sessions: Sessions,
     session_key: Key,
     secure_cookies: bool,
@@ -175,7 +189,8 @@ impl Service {
         let demo_users = options.demo_users || address.ip().is_loopback();
         let service = Service::of(store, credits, session_key, demo_users).await?;
         let admin = AdminToken(options.admin_token.as_ref().map(|token| digest(token.text())));
-        Ok(Service { admin, secure_cookies: options.secure_cookies, ..service })
+        let simulated = options.simulate.is_some();
+        Ok(Service { admin, secure_cookies: options.secure_cookies, simulated, ..service })
     }
 
     async fn of(store: Store, credits: Credits, session_key: Key, demo_users: bool) -> Result<Service, StartError> {
@@ -195,6 +210,8 @@ impl Service {
             credits: web::Data::new(credits),
             admin: AdminToken::default(),
             demo_users,
+            simulated: false,
+            faults: Faults::default(),
             sessions,
             session_key,
             secure_cookies: false,
@@ -206,8 +223,8 @@ impl Service {
         let told = readiness.clone();
         let monitor = UNWATCHED.into_iter().fold(Monitor::builder(), MonitorBuilder::skip);
         let monitor = monitor.build().map_err(io::Error::other)?;
-        let about = About { address: self.metrics_address, demo_users: self.demo_users };
-        let faults = web::Data::new(Faults::default());
+        let about = About { address: self.metrics_address, demo_users: self.demo_users, simulated: self.simulated };
+        let faults = web::Data::new(self.faults.clone());
         let printer = web::Data::new(Printer::default());
         let app = move || {
             // As soon as a thread makes its app, it takes connections.
@@ -332,6 +349,10 @@ fn print_urls(
     match options.database_url {
         Some(_) => writeln!(out, "users, sessions and credits are kept in the database of --database-url")?,
         None => writeln!(out, "users, sessions and credits are kept in {}", options.data_dir.display())?,
+    }
+    if let Some(Simulate { seed, past: true }) = options.simulate {
+        let days = past::DAYS;
+        writeln!(out, "what the detection knows of the last {days} days is made up (seed {seed}), and not kept")?;
     }
     out.flush()
 }

@@ -36,6 +36,9 @@ Each option has a variable of the environment in its place, which no other user 
   --demo-users              have ada, grace and edsger, whose passwords are in the README; without it they are there
                             when only this machine can connect (DEMO_DEMO_USERS)
   --simulate                make traffic of its own: six users, about 8 requests a second (DEMO_SIMULATE)
+  --simulate-past           as --simulate, and as if it had gone on for eight days: the detection learns them, made up,
+                            and forgets them at the end; so that shifts of latency and traffic can be caused at once
+                            (DEMO_SIMULATE_PAST)
   --simulate-seed NUMBER    the same number makes the same traffic (DEMO_SIMULATE_SEED; 1)
   --log LEVEL               off, error, warn, info, debug or trace, on standard error (DEMO_LOG; warn)
   --write-rules DIRECTORY   writes Prometheus rules, their tests and a Grafana dashboard, and ends
@@ -76,6 +79,7 @@ const FLAGS: &[Flag] = &[
     switch("--secure-cookies", "DEMO_SECURE_COOKIES"),
     switch("--demo-users", "DEMO_DEMO_USERS"),
     switch("--simulate", "DEMO_SIMULATE"),
+    switch("--simulate-past", "DEMO_SIMULATE_PAST"),
     takes_value("--simulate-seed", "DEMO_SIMULATE_SEED"),
     takes_value("--log", "DEMO_LOG"),
 ];
@@ -107,10 +111,19 @@ pub struct Options {
     pub secure_cookies: bool,
     /// Whether the users of the README are there; else when only this machine can connect.
     pub demo_users: bool,
-    /// The seed of the traffic that the service makes of its own, where it does.
-    pub simulate: Option<u64>,
+    /// The traffic that the service makes of its own, where it does.
+    pub simulate: Option<Simulate>,
     /// Which lines are written on standard error.
     pub log: LogLevel,
+}
+
+/// Traffic of the service's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Simulate {
+    /// The same makes the same traffic.
+    pub seed: u64,
+    /// Whether the detection learns, before the start, days of it that are made up.
+    pub past: bool,
 }
 
 /// What the program is to do.
@@ -162,7 +175,8 @@ impl Options {
                 wrong: format!("has fewer than {SESSION_KEY_MIN} bytes; take random ones"),
             });
         }
-        let seed = given.parsed("--simulate-seed", "is no seed; give a whole number from 0 on")?;
+        let seed = given.parsed("--simulate-seed", "is no seed; give a whole number from 0 on")?.unwrap_or(1);
+        let past = given.is_on("--simulate-past");
         Ok(Start::Serve(Box::new(Options {
             host: given.text("--host").map_or_else(|| HOST.to_owned(), |(_, host)| host),
             port: given
@@ -178,7 +192,7 @@ impl Options {
             session_key: session_key.map(Secret),
             secure_cookies: given.is_on("--secure-cookies"),
             demo_users: given.is_on("--demo-users"),
-            simulate: if given.is_on("--simulate") { Some(seed.unwrap_or(1)) } else { None },
+            simulate: (past || given.is_on("--simulate")).then_some(Simulate { seed, past }),
             log: given.parsed("--log", "is no level; take off, error, warn, info, debug or trace")?.unwrap_or_default(),
         })))
     }
@@ -354,6 +368,14 @@ mod tests {
         assert!(secure(&["--secure-cookies"], &[]));
         assert!(secure(&[], &[("DEMO_SECURE_COOKIES", "1")]));
         assert!(!secure(&[], &[("DEMO_SECURE_COOKIES", "0")]));
+    }
+
+    #[test]
+    fn a_past_is_simulated_traffic_too() {
+        let simulate = |arguments: &[&str]| options(arguments, &[]).expect("options").simulate;
+        assert_eq!(simulate(&["--simulate-seed", "7"]), None);
+        assert_eq!(simulate(&["--simulate"]), Some(Simulate { seed: 1, past: false }));
+        assert_eq!(simulate(&["--simulate-past", "--simulate-seed=7"]), Some(Simulate { seed: 7, past: true }));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{io, thread};
 use crate::anomaly::saved::{self, RestoreError};
 use crate::anomaly::{
     Anomaly, Detector, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW,
-    Observed, Put, Reason, Seen, State, Subscription, WatchError, WatchErrors, wrong_with,
+    Observed, Put, Reason, Seen, State, StateError, Subscription, WatchError, WatchErrors, wrong_with,
 };
 #[cfg(feature = "toml")]
 use crate::anomaly::{LimitsFileError, LimitsFileMistake, file};
@@ -394,16 +394,36 @@ pub fn restore(path: impl AsRef<Path>) -> Result<usize, RestoreError> {
     })?;
     let mut taken = 0;
     for (name, learned) in learned {
-        let known = match NAMES.find(&name) {
-            Some(endpoint) => endpoint.learn(&learned),
-            None => Detector::restore(Limits::NONE, &learned).map(|_| NAMES.await_learned(&name, learned)),
-        };
-        match known {
+        match learn(&name, &learned) {
             Ok(()) => taken += 1,
             Err(error) => tracing::warn!(target: "monitor_runtime::anomaly", endpoint = name, "{error}"),
         }
     }
     Ok(taken)
+}
+
+/// Gives an endpoint what a [`Detector`] learned elsewhere, from an access log say, and [tells](Detector::state): in place
+/// of what it learned meanwhile. An endpoint that had no call yet takes it at its first.
+///
+/// ```
+/// use monitor_runtime::anomaly::{self, Detector, Limits, Observed};
+///
+/// let mut detector = Detector::new(Limits::NONE);
+/// let mut verdicts = Vec::new();
+/// for (at_ms, seconds) in [(1_767_571_200_000, 0.031), (1_767_571_200_850, 0.027)] {
+///     detector.observe(at_ms, seconds, Observed::Success, &mut verdicts);
+/// }
+/// anomaly::learn("/reports/{id}", &detector.state())?;
+/// # Ok::<(), anomaly::StateError>(())
+/// ```
+///
+/// # Errors
+/// When the bytes are no state that this version knows. Nothing changes then.
+pub fn learn(endpoint: &str, state: &[u8]) -> Result<(), StateError> {
+    match NAMES.find(endpoint) {
+        Some(endpoint) => endpoint.learn(state),
+        None => Detector::restore(Limits::NONE, state).map(|_| NAMES.await_learned(endpoint, state.to_vec())),
+    }
 }
 
 /// Takes the limits in the file at `path`, in place of those that it held when it was last read; they go before those of

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monitor_runtime::anomaly::{self, Kind, Reason, Severity};
+use monitor_runtime::anomaly::{self, Detector, Kind, Limits, Observed, Reason, Severity};
 use monitor_runtime::clock::Manual;
 use monitor_runtime::{Outcome, ToOutcome, Watched, detect_anomalies, sample_value};
 
@@ -250,6 +250,29 @@ fn traffic_that_comes_or_goes_is_an_episode() {
     }
     let drop = found("episode_traffic", Reason::TrafficDrop);
     assert!(drop.observed < 0.2 && drop.expected > 0.5, "{drop:?}");
+}
+
+#[test]
+fn what_was_learned_from_a_log_is_known_from_the_first_calls_on() {
+    let mut log = Detector::new(Limits::NONE);
+    for second in 0..4 * 86_400 {
+        let latency = 0.01 + 0.001 * (second % 10) as f64;
+        log.observe(1_767_571_200_000 + second * 1_000, latency, Observed::Success, &mut Vec::new());
+    }
+    assert!(anomaly::learn("episode_log", b"no state").is_err());
+    anomaly::learn("episode_log", &log.state()).expect("a state");
+    let time = Manual::start();
+    for _ in 0..2 {
+        detect_anomalies("episode_log").run(|| ());
+        time.advance(SECOND);
+    }
+    assert!((threshold("episode_log") / log.threshold() - 1.0).abs() < 0.01);
+    // Then nobody calls, which is unlike the days that the log was of.
+    for _ in 0..6 {
+        time.advance(SECOND * 10);
+        anomaly::tick();
+    }
+    assert_eq!(found("episode_log", Reason::TrafficDrop).until, None);
 }
 
 #[test]

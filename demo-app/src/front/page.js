@@ -155,6 +155,8 @@ const deeds = {
   },
   failing: () => burst("failing", "fails"),
   slowing: () => burst("slow", "is slow"),
+  crowding: () => traffic("crowded", "come twenty times as often"),
+  deserting: () => traffic("deserted", "stay away"),
   calm: async () => {
     const answer = await ask("DELETE", "/monitoring/faults");
     say("trouble-said", answer.status === 200 ? "All endpoints are as they were." : detailOf(answer), kindOf(answer.status));
@@ -184,6 +186,13 @@ async function burst(fault, does) {
   };
   await Promise.all([one(), one(), one(), one()]);
   say("trouble-said", `/items ${does} for 20 s: ${BURST_REQUESTS} requests met it. See it below, and on the live page.`, "bad");
+}
+
+// Tells the simulated users to crowd /items, or to leave it alone.
+async function traffic(fault, does) {
+  const answer = await ask("POST", "/monitoring/faults", { endpoint: "/items", fault, seconds: 60 });
+  const said = `The simulated users ${does} for 60 s. It takes half a minute until that is clear.`;
+  say("trouble-said", answer.status === 200 ? said : detailOf(answer), kindOf(answer.status));
 }
 
 // --- What was found

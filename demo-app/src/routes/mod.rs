@@ -46,7 +46,11 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/monitoring/test-error", "an error"),
     route("GET", "/monitoring/test-slow", "a slow answer; ?seconds=1.5"),
     route("GET", "/monitoring/test-panic", "a handler that panics"),
-    route("POST", "/monitoring/faults", r#"{"endpoint": "/items", "fault": "failing" or "slow", "seconds": 20}"#),
+    route(
+        "POST",
+        "/monitoring/faults",
+        r#"{"endpoint": "/items", "fault": "failing", "seconds": 20}; or "slow", "crowded", "deserted""#,
+    ),
     route("GET", "/monitoring/faults", "what was told to fail or to be slow"),
     route("DELETE", "/monitoring/faults", "puts an end to it"),
     route("GET", MONITOR, "the page that shows all this"),
@@ -73,6 +77,8 @@ pub(crate) struct About {
     pub(crate) address: Option<SocketAddr>,
     /// The users of the README are there.
     pub(crate) demo_users: bool,
+    /// There are users who are simulated.
+    pub(crate) simulated: bool,
 }
 
 /// [`ROUTES`] as lines, for a service at `host`.

@@ -1,4 +1,5 @@
-//! Trouble on purpose: an error, a slow answer, a panic, and endpoints that are told to fail or to be slow for a while.
+//! Trouble on purpose: an error, a slow answer, a panic, and endpoints that are told to fail or to be slow for a while, or
+//! that simulated users crowd or leave alone.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::{ENDPOINTS, Fault, Faults, Switched};
 use crate::identity::SignedIn;
 use crate::problem::Problem;
+use crate::routes::About;
 
 const SLOW_S: f64 = 1.5;
 /// What may be asked for, so that nobody keeps the service waiting for long.
@@ -58,10 +60,18 @@ struct Now {
 
 /// Switches a fault on, for whoever is signed in: it is everybody's service.
 #[post("/monitoring/faults")]
-pub(crate) async fn switch(_: SignedIn, wanted: Json<Wanted>, faults: Data<Faults>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn switch(
+    _: SignedIn,
+    wanted: Json<Wanted>,
+    faults: Data<Faults>,
+    about: Data<About>,
+) -> Result<HttpResponse, Problem> {
     let Wanted { endpoint, fault, seconds, delay_seconds } = wanted.into_inner();
     let known = ENDPOINTS.into_iter().find(|known| *known == endpoint);
     let endpoint = known.ok_or_else(|| Problem::Bad(format!("`endpoint` is one of {}", ENDPOINTS.join(", "))))?;
+    if fault.is_of_traffic() && !about.simulated {
+        return Err(Problem::Bad("nobody is simulated here: start the service with --simulate-past".to_owned()));
+    }
     let seconds = within("seconds", seconds, FAULT_MAX_S)?;
     let delay = within("delay_seconds", delay_seconds.unwrap_or(SLOW_S), DELAY_MAX_S)?;
     faults.switch_on(

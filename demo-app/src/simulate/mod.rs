@@ -1,6 +1,6 @@
 //! Traffic of the service's own, so that there is something to see at once: a few users who sign in, look, work, run out
 //! of credits and top up, now and then an error, and once in a while an endpoint that is told to fail. The same seed
-//! makes the same traffic, and there is never more of it than a few requests a second.
+//! makes the same traffic, and there is never more of it than a few requests a second, but where a crowd is asked for.
 
 mod client;
 
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use self::client::Client;
 use crate::chance::Chance;
+use crate::faults::{Fault, Faults};
 use crate::problem::Problem;
 use crate::random;
 use crate::users::Users;
@@ -20,6 +21,13 @@ use crate::users::Users;
 const USERS: u64 = 6;
 /// The pause of a user between two requests, in milliseconds: 0.4 s to 1.2 s, so that all together ask 8 times a second.
 const PAUSE_MS: (u64, u64) = (400, 800);
+/// What all together ask a second, but for the time that answers take.
+pub(crate) const REQUESTS_A_SECOND: f64 = USERS as f64 * 1e3 / (PAUSE_MS.0 as f64 + PAUSE_MS.1 as f64 / 2.0);
+/// What is asked for, and how many times of a hundred; the rest is of many kinds.
+pub(crate) const CHOSEN: [(&str, u64); 5] =
+    [("/items", 40), ("/items/{id}", 20), ("/reports", 18), ("/reports/flaky", 8), ("/forecasts", 6)];
+/// How often a user asks in a row for what is crowded.
+const CROWD: u32 = 20;
 /// How often an endpoint is told to fail or to be slow, and for how long.
 const FAULT_EVERY: Duration = Duration::from_secs(90);
 const FAULT_S: u64 = 12;
@@ -47,11 +55,17 @@ struct User {
     client: Client,
     login: String,
     chance: Chance,
+    faults: Faults,
 }
 
 impl Simulation {
     /// Makes the users, who get new passwords that nobody knows, and lets them go.
-    pub(crate) async fn start(address: SocketAddr, seed: u64, users: &Users) -> Result<Simulation, Problem> {
+    pub(crate) async fn start(
+        address: SocketAddr,
+        seed: u64,
+        users: &Users,
+        faults: &Faults,
+    ) -> Result<Simulation, Problem> {
         let done = Arc::new(Done::default());
         let mut simulation = Simulation { over: Arc::default(), threads: Vec::new() };
         let address = reachable(address);
@@ -62,6 +76,7 @@ impl Simulation {
                 client: Client::to(address),
                 login: serde_json::json!({ "user": name, "password": password }).to_string(),
                 chance: Chance::of(seed.wrapping_mul(USERS).wrapping_add(number)),
+                faults: faults.clone(),
             };
             let (over, done) = (simulation.over.clone(), done.clone());
             simulation.spawn(&name, move || user.live(number == 0, &over, &done))?;
@@ -115,27 +130,43 @@ impl User {
     }
 
     fn act(&mut self, done: &Done) {
-        match self.chance.below(100) {
-            0..40 => self.ask("GET", "/items", None, done),
-            40..60 => {
-                let item = format!("/items/{}", 1 + self.chance.below(6));
-                self.ask("GET", &item, None, done);
+        let mut chosen = self.chance.below(100);
+        for (endpoint, share) in CHOSEN {
+            if chosen < share {
+                let times = match self.faults.of_traffic(endpoint, Instant::now()) {
+                    Some(Fault::Deserted) => 0,
+                    Some(_) => CROWD,
+                    None => 1,
+                };
+                return (0..times).for_each(|_| self.visit(endpoint, done));
             }
-            60..78 => self.pay("/reports", None, done),
-            78..86 => self.pay("/reports/flaky", None, done),
-            86..92 => {
-                let json = format!(r#"{{"years":{}}}"#, 1 + self.chance.below(10));
-                self.pay("/forecasts", Some(&json), done);
-            }
-            92..95 => self.ask("GET", "/credits", None, done),
-            95..97 => {
+            chosen -= share;
+        }
+        match chosen {
+            0..3 => self.ask("GET", "/credits", None, done),
+            3..5 => {
                 let login = self.login.clone();
                 self.ask("POST", "/logout", None, done);
                 self.ask("POST", "/login", Some(&login), done);
             }
-            97 => self.ask("GET", "/monitoring/test-error", None, done),
-            98 => self.ask("GET", "/monitoring/test-slow?seconds=1.2", None, done),
+            5 => self.ask("GET", "/monitoring/test-error", None, done),
+            6 => self.ask("GET", "/monitoring/test-slow?seconds=1.2", None, done),
             _ => self.ask("GET", "/nothing", None, done),
+        }
+    }
+
+    fn visit(&mut self, endpoint: &str, done: &Done) {
+        match endpoint {
+            "/items/{id}" => {
+                let item = format!("/items/{}", 1 + self.chance.below(6));
+                self.ask("GET", &item, None, done);
+            }
+            "/reports" | "/reports/flaky" => self.pay(endpoint, None, done),
+            "/forecasts" => {
+                let json = format!(r#"{{"years":{}}}"#, 1 + self.chance.below(10));
+                self.pay(endpoint, Some(&json), done);
+            }
+            _ => self.ask("GET", endpoint, None, done),
         }
     }
 

@@ -43,7 +43,7 @@
 //!   [`actix::anomalies`](crate::actix::anomalies): as JSON. [`endpoints`]: how each is now.
 //!
 //! Time passes for endpoints without calls when a scrape comes, or [`tick`] is called. [`save`] and [`restore`] keep what
-//! was learned across restarts.
+//! was learned across restarts; [`learn`] takes what a [`Detector`] learned elsewhere.
 //!
 //! [`Detector`] is what judges, and can be used alone: observations and time go in, [`Verdict`]s come out. [`Series`] scores
 //! one series of a value a minute. Neither reads a clock, takes a lock or knows of any other.
@@ -77,8 +77,8 @@ pub(crate) use names::{Names, OVERFLOW, wrong_with};
 pub(crate) use news::News;
 
 pub use crate::watch::{
-    CallbackGuard, LimitsOf, WatchedPlace, check, endpoints, limits, on_event, recent, restore, save, subscribe, tick,
-    watched,
+    CallbackGuard, LimitsOf, WatchedPlace, check, endpoints, learn, limits, on_event, recent, restore, save, subscribe,
+    tick, watched,
 };
 #[cfg(feature = "toml")]
 pub use crate::watch::{load_limits, unused_limits};

@@ -1,10 +1,10 @@
-//! Every reason that can be caused in seconds, end to end: by hand over HTTP, on the page, in a real Prometheus.
+//! Every reason end to end: caused by hand over HTTP, on the page, in a real Prometheus, as JSON.
 
 use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Demo, Prometheus, Raw, eventually, program};
+use crate::support::{Demo, Prometheus, Raw, at_length, eventually, program};
 
 fn found(endpoint: &str, reason: &str) -> String {
     format!(r#"anomaly_detection_triggered_total{{endpoint="{endpoint}",reason="{reason}"}}"#)
@@ -85,6 +85,75 @@ fn an_endpoint_that_was_told_to_fail_is_an_error_burst() {
     assert!(samples.value(r#"api_error_rate{endpoint="/items"}"#) > 0.0);
     assert!(samples.value(r#"api_response_time_threshold{endpoint="/items"}"#) > 0.0);
     prometheus.shows(&format!("{} > bool 0", found("/items", "error_rate_spike")), 1.0);
+}
+
+/// What is told to an endpoint, and what comes of it. The simulated users tell `/items` to fail now and then, so that
+/// it cannot be told the same here.
+const EPISODES: [(&str, &str, &str); 4] = [
+    ("/items/{id}", "crowded", "traffic_spike"),
+    ("/items", "deserted", "traffic_drop"),
+    ("/reports", "slow", "latency_shift"),
+    ("/forecasts", "failing", "error_rate_spike"),
+];
+
+/// Only the past is made up: the requests are real, and as many real seconds pass as it takes.
+#[test]
+fn a_service_with_a_past_finds_each_kind_of_episode() {
+    let data = tempfile::tempdir().expect("a directory");
+    let demo = Demo::start_by(program().args(["--port", "0", "--simulate-past"]).env("DEMO_DATA_DIR", data.path()));
+    let prometheus = Prometheus::scraping_as("demo", &demo.url);
+    let cookie = demo.cookie("ada", "lovelace");
+    eventually(|| {
+        let samples = demo.samples();
+        match EPISODES.iter().find(|(endpoint, _, reason)| !samples.has(&found(endpoint, reason))) {
+            Some((endpoint, ..)) => Err(format!("nobody asked for {endpoint} yet")),
+            None => Ok(()),
+        }
+    });
+    for (endpoint, fault, reason) in EPISODES {
+        assert_eq!(demo.samples().count(&found(endpoint, reason)), 0.0, "{reason} before it is caused");
+        let wanted = json!({ "endpoint": endpoint, "fault": fault, "seconds": 300, "delay_seconds": 0.5 });
+        let switched = demo.client.send("POST", "/monitoring/faults", &[("Cookie", &cookie)], Some(&wanted));
+        assert_eq!(switched.status, 200, "{switched:?}");
+    }
+    at_length(|| {
+        let samples = demo.samples();
+        match EPISODES.iter().find(|(endpoint, _, reason)| samples.count(&found(endpoint, reason)) < 1.0) {
+            Some((endpoint, fault, reason)) => Err(format!("{endpoint} is {fault}, which is no {reason} yet")),
+            None => Ok(()),
+        }
+    });
+    let json = demo.client.get("/monitoring/anomalies").json();
+    let anomalies = json["anomalies"].as_array().expect("a list of anomalies");
+    let endpoints = json["endpoints"].as_array().expect("a list of endpoints");
+    for (endpoint, _, reason) in EPISODES {
+        let expression = found(endpoint, reason);
+        eventually(|| match prometheus.values(&expression)?.as_slice() {
+            [count] if *count >= 1.0 => Ok(()),
+            other => Err(format!("{expression} is {other:?} in Prometheus")),
+        });
+        let anomaly = anomalies.iter().find(|found| found["endpoint"] == endpoint && found["reason"] == reason);
+        let anomaly = anomaly.unwrap_or_else(|| panic!("no {reason} of {endpoint} in {json}"));
+        let (observed, expected) = (anomaly["observed"].as_f64(), anomaly["expected"].as_f64());
+        assert_eq!(observed > expected, reason != "traffic_drop", "{anomaly}");
+        assert_eq!(anomaly["until"], json!(null), "{anomaly}");
+        let now = endpoints.iter().find(|state| state["endpoint"] == endpoint).expect("an endpoint that was asked for");
+        let mut firing = now["firing"].as_array().expect("a list of episodes").iter();
+        assert!(firing.any(|episode| episode["reason"] == reason), "{now}");
+    }
+    drop(prometheus);
+    assert!(demo.stop_by("TERM").0.success());
+    assert!(!data.path().join("learned").exists(), "what was made up is not kept");
+}
+
+#[test]
+fn nobody_crowds_a_service_without_simulated_users() {
+    let demo = Demo::start();
+    let cookie = demo.cookie("ada", "lovelace");
+    let wanted = json!({ "endpoint": "/items", "fault": "crowded", "seconds": 5 });
+    let refused = demo.client.send("POST", "/monitoring/faults", &[("Cookie", &cookie)], Some(&wanted));
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.body.contains("--simulate-past"), "{refused:?}");
 }
 
 /// What the demo says of the latency threshold of `/items`.

@@ -87,6 +87,7 @@ impl Detector {
         let calls_a_second = detector.traffic.calls_a_second();
         detector.errors.prepare(calls_a_second);
         detector.latency.prepare(calls_a_second);
+        detector.traffic.prepare();
         detector.set_limits(limits);
         Ok(detector)
     }

@@ -142,7 +142,17 @@ impl Traffic {
         }
         let usual = self.level() * self.usual;
         add_variation(&mut self.varied, KEEP, calls, usual);
+        self.measure_variation();
+    }
+
+    fn measure_variation(&mut self) {
         self.variation = (self.varied.0 / self.varied.1).clamp(0.01, 2.0);
+    }
+
+    /// Were the windows independent, a bucket's variation would be that of a window by their number.
+    fn measure_alike(&mut self) {
+        let of_buckets = (self.varied_buckets.0 / self.varied_buckets.1).max(0.0);
+        self.alike = (WINDOWS_A_BUCKET * of_buckets / self.variation).clamp(ALIKE_MIN, ALIKE_MAX);
     }
 
     fn level(&self) -> f32 {
@@ -185,9 +195,7 @@ impl Traffic {
         let seen = calls.clamp((0.3 * now - chance).max(0.0), 3.0 * now + chance);
         const KEEP: f32 = 1.0 - 1.0 / 300.0;
         add_variation(&mut self.varied_buckets, KEEP, calls, now);
-        let of_buckets = (self.varied_buckets.0 / self.varied_buckets.1).max(0.0);
-        // Were the windows independent, a bucket's variation would be that of a window by their number.
-        self.alike = (WINDOWS_A_BUCKET * of_buckets / self.variation).clamp(ALIKE_MIN, ALIKE_MAX);
+        self.measure_alike();
         let prior = LEVEL_PRIOR * (1.0 - LEVEL_KEEP);
         self.level.0 = self.level.0 * LEVEL_KEEP + seen + prior;
         self.level.1 = self.level.1 * LEVEL_KEEP + usual + prior;
@@ -271,6 +279,12 @@ impl Traffic {
     pub(super) fn pause(&mut self, at: u64) {
         self.end(None);
         self.start(at);
+    }
+
+    /// After a restore.
+    pub(super) fn prepare(&mut self) {
+        self.measure_variation();
+        self.measure_alike();
     }
 }
 

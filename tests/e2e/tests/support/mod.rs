@@ -26,16 +26,27 @@ pub(crate) const TEXT: &str = "text/plain;version=0.0.4";
 /// Another process answers when it answers: it is asked so often, with a pause between.
 const TRIES: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(50);
+/// The pause where what is asked for takes half a minute by its nature, of a machine with nothing else to do.
+const LONG_PAUSE: Duration = Duration::from_millis(300);
 
 /// Asks another process until it says yes; its last no, when it never does.
-pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn eventually<T>(ask: impl FnMut() -> Result<T, String>) -> T {
+    asked_every(PAUSE, ask)
+}
+
+/// As `eventually`, with six times the patience.
+pub(crate) fn at_length<T>(ask: impl FnMut() -> Result<T, String>) -> T {
+    asked_every(LONG_PAUSE, ask)
+}
+
+fn asked_every<T>(pause: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let mut last = String::new();
     for _ in 0..TRIES {
         match ask() {
             Ok(answer) => return answer,
             Err(no) => last = no,
         }
-        sleep(PAUSE);
+        sleep(pause);
     }
     panic!("asked {TRIES} times in vain, at last: {last}");
 }

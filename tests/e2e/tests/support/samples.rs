@@ -31,6 +31,11 @@ impl Samples {
         self.0.get(series).copied().unwrap_or(0.0)
     }
 
+    /// Whether a sample is on the page.
+    pub(crate) fn has(&self, series: &str) -> bool {
+        self.0.contains_key(series)
+    }
+
     /// Every sample of this name, by the text of its labels: `{auth_method="password"}`.
     pub(crate) fn named(&self, name: &str) -> BTreeMap<&str, f64> {
         let labels =
