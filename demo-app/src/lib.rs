@@ -238,6 +238,7 @@ impl Service {
                 .wrap(TrackSessions::default().without_sign_ins())
                 .wrap(IdentityMiddleware::default())
                 .wrap(self.cookies())
+                .wrap(from_fn(sessions::explain))
                 .wrap(monitor.clone())
                 .app_data(self.users.clone())
                 .app_data(faults.clone())

@@ -37,6 +37,8 @@ pub(crate) enum Problem {
     NoRandom(getrandom::Error),
     /// The users cannot be read or written.
     Users(StoreError),
+    /// The sessions cannot: why, in words that no client is told.
+    Sessions(String),
     /// A value that is out of its range: which, and what would be in it.
     Bad(String),
     /// Whoever asked wanted it.
@@ -83,6 +85,7 @@ impl fmt::Display for Problem {
             Problem::Json(error) => error.fmt(f),
             Problem::NoRandom(error) => write!(f, "no random bytes: {error}"),
             Problem::Users(_) => write!(f, "the users cannot be asked at the moment"),
+            Problem::Sessions(_) => write!(f, "the sessions cannot be asked at the moment"),
             Problem::Bad(what) => f.write_str(what),
             Problem::OnPurpose => write!(f, "this is the error that you asked for"),
             Problem::SwitchedToFail => {
@@ -112,7 +115,7 @@ impl ResponseError for Problem {
             Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::Json(error) => error.status_code(),
             Problem::Credits(error) => error.status_code(),
-            Problem::Busy | Problem::Users(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::Busy | Problem::Users(_) | Problem::Sessions(_) => StatusCode::SERVICE_UNAVAILABLE,
             Problem::OnPurpose
             | Problem::SwitchedToFail
             | Problem::OutOfPaper
@@ -126,8 +129,10 @@ impl ResponseError for Problem {
             return error.error_response();
         }
         // What the client is not told.
-        if let Problem::Users(error) = self {
-            tracing::error!(%error, "the users cannot be asked");
+        match self {
+            Problem::Users(error) => tracing::error!(%error, "the users cannot be asked"),
+            Problem::Sessions(error) => tracing::error!(error, "the sessions cannot be asked"),
+            _ => {}
         }
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
@@ -135,7 +140,7 @@ impl ResponseError for Problem {
             Problem::TooManyAttempts { wait } => {
                 response.insert_header((RETRY_AFTER, seconds(*wait)));
             }
-            Problem::Busy | Problem::Users(_) => {
+            Problem::Busy | Problem::Users(_) | Problem::Sessions(_) => {
                 response.insert_header((RETRY_AFTER, 1));
             }
             Problem::WrongToken | Problem::NotAdmin => {

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_web::Error;
+use actix_web::body::MessageBody;
 use actix_web::cookie::time::Duration;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::middleware::Next;
 
 use crate::metrics::SESSIONS_OPEN;
 use crate::problem::Problem;
@@ -73,6 +78,23 @@ impl SessionStore for Sessions {
         }
         Ok(())
     }
+}
+
+/// Answers for a store that fails, of which actix-session says nothing but 500.
+pub(crate) async fn explain(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next.call(request)
+        .await
+        .map_err(|error| if is_of_the_store(&error) { Problem::Sessions(error.to_string()).into() } else { error })
+}
+
+/// Nobody else makes errors of these types.
+fn is_of_the_store(error: &Error) -> bool {
+    error.as_error::<InternalError<anyhow::Error>>().is_some()
+        || error.as_error::<InternalError<SaveError>>().is_some()
+        || error.as_error::<InternalError<UpdateError>>().is_some()
 }
 
 fn new_key() -> Result<SessionKey, anyhow::Error> {

@@ -67,7 +67,7 @@ pub(crate) enum StoreError {
     Newer {
         found: u32,
     },
-    /// No connection, or the thread that worked on it, is there.
+    /// No connection, or the thread that worked on it, is there; or it does not answer in time.
     Lost,
 }
 
@@ -176,7 +176,7 @@ macro_rules! of_both {
             pub(crate) async fn $name(&self, $($argument: $kind),*) -> Result<$given, StoreError> {
                 match self {
                     Store::Sqlite(store) => store.$name($($argument),*).await,
-                    Store::Postgres(store) => store.$name($($argument),*).await,
+                    Store::Postgres(store) => PostgresStore::in_time(store.$name($($argument),*)).await,
                 }
             }
         )*}
@@ -207,7 +207,7 @@ impl fmt::Display for StoreError {
             StoreError::Newer { found } => {
                 write!(f, "its tables are of a newer version ({found}) than this program knows ({})", schema::VERSION)
             }
-            StoreError::Lost => f.write_str("there is no connection to it"),
+            StoreError::Lost => f.write_str("there is no connection to it, or no answer"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Users, tokens and sessions in the database that several instances share.
 
+use std::future::Future;
 use std::time::Duration;
 
+use actix_web::rt::time::timeout;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
@@ -10,7 +12,7 @@ use super::{Session, StoreError, schema};
 
 /// The ledger has a pool of its own.
 const CONNECTIONS_MAX: usize = 4;
-/// No request waits longer for a connection.
+/// No request waits longer, not even for a database that takes connections and says nothing.
 const WAIT: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
@@ -22,7 +24,9 @@ impl PostgresStore {
     /// Connects, and makes the tables where they are missing.
     pub(crate) async fn open(url: &str) -> Result<PostgresStore, StoreError> {
         let mut config: tokio_postgres::Config = url.parse()?;
-        config.connect_timeout(WAIT).options("-c statement_timeout=5000").application_name("demo-app");
+        config.connect_timeout(WAIT).tcp_user_timeout(WAIT).application_name("demo-app");
+        // The server gives up too: nobody waits for a step that it would still take.
+        config.options(format!("-c statement_timeout={}", WAIT.as_millis()));
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
             .max_size(CONNECTIONS_MAX)
@@ -39,6 +43,11 @@ impl PostgresStore {
             Ok(schema::VERSION) => Ok(store),
             found => Err(StoreError::Newer { found: found.unwrap_or_default() }),
         }
+    }
+
+    /// What is asked here, or that it is not answered in time.
+    pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        timeout(WAIT, asked).await.unwrap_or(Err(StoreError::Lost))
     }
 
     pub(crate) async fn add_user(&self, name: String, hash: String) -> Result<bool, StoreError> {

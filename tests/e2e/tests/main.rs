@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod credits;
+mod database;
 mod front;
 #[cfg(target_os = "linux")]
 mod hostile;
