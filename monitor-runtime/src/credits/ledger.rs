@@ -1,4 +1,5 @@
-//! The one trait of all ledgers: what they are asked, and what they answer. How they keep it is theirs.
+//! The one trait of all ledgers: what they are asked, and what they answer. How they keep it is theirs, but for the
+//! numbers that stand for a state and a kind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -207,6 +208,32 @@ pub enum HoldState {
     CapturedLate(i64),
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl HoldState {
+    /// What stands for it in every store: a number, and how much was captured.
+    pub(super) const fn stored(self) -> (i16, Option<i64>) {
+        match self {
+            HoldState::Open => (0, None),
+            HoldState::Captured(amount) => (1, Some(amount)),
+            HoldState::Voided => (2, None),
+            HoldState::Expired => (3, None),
+            HoldState::CapturedLate(amount) => (4, Some(amount)),
+        }
+    }
+
+    /// The other way.
+    pub(super) fn from_stored(number: i16, captured: Option<i64>) -> Result<HoldState, CreditsError> {
+        Ok(match (number, captured) {
+            (0, None) => HoldState::Open,
+            (1, Some(amount)) => HoldState::Captured(amount),
+            (2, None) => HoldState::Voided,
+            (3, None) => HoldState::Expired,
+            (4, Some(amount)) => HoldState::CapturedLate(amount),
+            _ => return Err(CreditsError::InvalidStore { why: format!("a hold has the state {number}") }),
+        })
+    }
+}
+
 impl fmt::Display for HoldState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -344,6 +371,33 @@ impl EntryKind {
             EntryKind::LateCapture => "late capture",
         }
     }
+
+    /// The number that stands for it in every store.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) const fn number(self) -> i16 {
+        match self {
+            EntryKind::Grant => 0,
+            EntryKind::Hold => 1,
+            EntryKind::Capture => 2,
+            EntryKind::Void => 3,
+            EntryKind::Expire => 4,
+            EntryKind::LateCapture => 5,
+        }
+    }
+
+    /// The other way.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn from_number(number: i16) -> Result<EntryKind, CreditsError> {
+        Ok(match number {
+            0 => EntryKind::Grant,
+            1 => EntryKind::Hold,
+            2 => EntryKind::Capture,
+            3 => EntryKind::Void,
+            4 => EntryKind::Expire,
+            5 => EntryKind::LateCapture,
+            _ => return Err(CreditsError::InvalidStore { why: format!("an entry has the kind {number}") }),
+        })
+    }
 }
 
 impl fmt::Display for EntryKind {
@@ -381,4 +435,23 @@ pub struct Violation {
     pub account: AccountId,
     /// What does not agree with what.
     pub what: String,
+}
+
+#[cfg(all(test, any(feature = "sqlite", feature = "postgres")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_again_and_what_was_never_stored_is_refused() {
+        for number in 0..6 {
+            assert_eq!(EntryKind::from_number(number).expect("a kind").number(), number);
+        }
+        for stored in [(0, None), (1, Some(7)), (2, None), (3, None), (4, Some(7))] {
+            assert_eq!(HoldState::from_stored(stored.0, stored.1).expect("a state").stored(), stored);
+        }
+        assert!(EntryKind::from_number(6).is_err() && EntryKind::from_number(-1).is_err());
+        for (number, captured) in [(0, Some(7)), (1, None), (3, Some(7)), (5, None)] {
+            assert!(HoldState::from_stored(number, captured).is_err(), "{number} {captured:?}");
+        }
+    }
 }

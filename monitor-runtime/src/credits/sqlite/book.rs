@@ -252,7 +252,7 @@ impl<'a> Book<'a> {
             let sums = sums.entry(row.get(0)?).or_default();
             sums.available += available;
             sums.held += held;
-            match kind(row.get(1)?)? {
+            match EntryKind::from_number(row.get(1)?)? {
                 EntryKind::Grant => sums.granted += available,
                 EntryKind::Capture | EntryKind::LateCapture => sums.captured -= available + held,
                 EntryKind::Hold | EntryKind::Void | EntryKind::Expire => {}
@@ -338,13 +338,7 @@ impl<'a> Book<'a> {
 
     fn settle(&self, hold: &Hold, account: &Account, change: &Change, now: Micros) -> Done<()> {
         if let Some(state) = change.state {
-            let (state, captured) = match state {
-                HoldState::Open => (0, None),
-                HoldState::Captured(amount) => (1, Some(amount)),
-                HoldState::Voided => (2, None),
-                HoldState::Expired => (3, None),
-                HoldState::CapturedLate(amount) => (4, Some(amount)),
-            };
+            let (state, captured) = state.stored();
             let sql = "UPDATE hold SET state = ?2, captured = ?3 WHERE id = ?1";
             self.0.prepare_cached(sql)?.execute(params![hold.id.uuid().as_bytes(), state, captured])?;
         }
@@ -368,7 +362,7 @@ impl<'a> Book<'a> {
             last = Some(statement.insert(params![
                 now,
                 account,
-                number(line.kind),
+                line.kind.number(),
                 hold.as_ref().map(|hold| &hold[..]),
                 key.map(Key::as_str),
                 line.available,
@@ -398,17 +392,7 @@ fn account_id(name: String) -> Done<AccountId> {
 }
 
 fn hold(row: &Row<'_>) -> Done<(Hold, Account)> {
-    let captured: Option<i64> = row.get(6)?;
-    let state = match (row.get::<_, i64>(5)?, captured) {
-        (0, None) => HoldState::Open,
-        (1, Some(amount)) => HoldState::Captured(amount),
-        (2, None) => HoldState::Voided,
-        (3, None) => HoldState::Expired,
-        (4, Some(amount)) => HoldState::CapturedLate(amount),
-        (state, _) => {
-            return Err(CreditsError::InvalidStore { why: format!("a hold has the state {state}") }.into());
-        }
-    };
+    let state = HoldState::from_stored(row.get(5)?, row.get(6)?)?;
     let hold = Hold {
         id: id(row.get(0)?),
         account: account_id(row.get(1)?)?,
@@ -426,35 +410,12 @@ fn entry(row: &Row<'_>) -> Done<Entry> {
     Ok(Entry {
         number: row.get(0)?,
         at: moves::time(row.get(1)?),
-        kind: kind(row.get(2)?)?,
+        kind: EntryKind::from_number(row.get(2)?)?,
         available: row.get(3)?,
         held: row.get(4)?,
         available_after: row.get(5)?,
         hold: row.get::<_, Option<[u8; 16]>>(6)?.map(id),
         operation: row.get::<_, Option<String>>(7)?.map(Operation::new).transpose().map_err(damaged)?,
         key: row.get::<_, Option<String>>(8)?.map(Key::new).transpose().map_err(damaged)?,
-    })
-}
-
-fn number(kind: EntryKind) -> i64 {
-    match kind {
-        EntryKind::Grant => 0,
-        EntryKind::Hold => 1,
-        EntryKind::Capture => 2,
-        EntryKind::Void => 3,
-        EntryKind::Expire => 4,
-        EntryKind::LateCapture => 5,
-    }
-}
-
-fn kind(number: i64) -> Done<EntryKind> {
-    Ok(match number {
-        0 => EntryKind::Grant,
-        1 => EntryKind::Hold,
-        2 => EntryKind::Capture,
-        3 => EntryKind::Void,
-        4 => EntryKind::Expire,
-        5 => EntryKind::LateCapture,
-        _ => return Err(CreditsError::InvalidStore { why: format!("an entry has the kind {number}") }.into()),
     })
 }
