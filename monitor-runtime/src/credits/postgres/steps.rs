@@ -3,8 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use deadpool_postgres::{Object, Pool, PoolError, Transaction};
+use deadpool_postgres::{GenericClient, Object, Pool, PoolError, Transaction};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::super::error::CreditsError;
@@ -31,6 +32,7 @@ pub(super) struct Steps {
 /// The statements with the schema's name in them.
 struct Sql {
     hold: String,
+    hold_with_key: String,
     capture: String,
     void: String,
     /// An account by its name and a hold by its id, each if it is there, at one time.
@@ -79,21 +81,38 @@ impl Steps {
                 ) SELECT available, held FROM paid"
             )
         };
-        let sql = Sql {
-            hold: format!(
+        // Two that come together wait for each other at the account. The second still does not see what the first wrote;
+        // then the hold's id, or its key, is there already: it met the first.
+        let placed = |key: &str, is_free: &str, named: &str| {
+            format!(
                 "WITH paid AS (
                     UPDATE {schema}.account SET available = available - $4::bigint, held = held + $4::bigint
                     WHERE name = $2 AND available >= $4::bigint
-                        AND NOT EXISTS (SELECT 1 FROM {schema}.hold WHERE id = $1)
+                        AND NOT EXISTS (SELECT 1 FROM {schema}.hold WHERE id = $1) {is_free}
                     RETURNING id, available, held
                 ), placed AS (
-                    INSERT INTO {schema}.hold (id, account, operation, amount, state, expires_at)
-                    SELECT $1, id, $3, $4::bigint, 0, {expires} FROM paid RETURNING expires_at
-                ), written AS (
+                    INSERT INTO {schema}.hold (id, account, operation, amount, key, state, expires_at)
+                    SELECT $1, id, $3, $4::bigint, {key}, 0, {expires} FROM paid RETURNING expires_at
+                ), {named} written AS (
                     INSERT INTO {schema}.journal (account, kind, hold, available, held, available_after)
                     SELECT id, 1, $1, -$4::bigint, $4::bigint, available FROM paid
                 ) SELECT paid.available, paid.held, placed.expires_at FROM paid, placed"
-            ),
+            )
+        };
+        let is_free = format!(
+            "AND NOT EXISTS (
+                SELECT 1 FROM {schema}.hold_key
+                WHERE hold_key.account = account.id AND hold_key.operation = $3 AND hold_key.key = $6
+            )"
+        );
+        let named = format!(
+            "named AS (
+                INSERT INTO {schema}.hold_key (account, operation, key, hold) SELECT id, $3, $6, $1 FROM paid
+            ),"
+        );
+        let sql = Sql {
+            hold: placed("NULL", "", ""),
+            hold_with_key: placed("$6", &is_free, &named),
             capture: settled(2, "state = 1, captured = $2::bigint", "AND amount >= $2::bigint", "$2::bigint"),
             void: settled(3, "state = 2", "", "0::bigint"),
             facts: format!(
@@ -186,39 +205,35 @@ impl Steps {
     async fn hold_on(&self, client: &mut Object, request: &HoldRequest) -> Done<Placed> {
         let id = request.id.uuid();
         let lifetime = micros(request.lifetime);
-        let usual = request.key.is_none() && request.amount > 0 && request.lifetime >= Duration::from_millis(1);
-        if usual {
-            let statement = client.prepare_cached(&self.sql.hold).await?;
-            let (account, operation) = (request.account.as_str(), request.operation.as_str());
-            let row = client.query_opt(&statement, &[&id, &account, &operation, &request.amount, &lifetime]).await?;
-            if let Some(row) = row {
+        let (account, operation) = (request.account.as_str(), request.operation.as_str());
+        let key = request.key.as_ref().map(Key::as_str);
+        if request.amount > 0 && request.lifetime >= Duration::from_millis(1) {
+            let sql = if key.is_some() { &self.sql.hold_with_key } else { &self.sql.hold };
+            let statement = client.prepare_cached(sql).await?;
+            let values: [&(dyn ToSql + Sync); 6] = [&id, &account, &operation, &request.amount, &lifetime, &key];
+            let values = if key.is_some() { &values[..] } else { &values[..5] };
+            if let Some(row) = client.query_opt(&statement, values).await? {
                 let balance = Balance { available: row.try_get(0)?, held: row.try_get(1)? };
                 return Ok(placed(request.id, HoldState::Open, row.try_get(2)?, balance, false));
             }
-            // Why not? Most often there are too few credits, which needs no lock to be told.
+            // Why not? Most often there are too few credits, or the key is another hold's: neither needs a lock to be told.
             let facts = client.prepare_cached(&self.sql.facts).await?;
             let row = client.query_one(&facts, &[&account, &id]).await?;
-            let payer = row.try_get::<_, Option<i64>>(0)?.is_some();
-            let payer = payer.then(|| balance(&row, 1)).transpose()?;
+            let payer: Option<i64> = row.try_get(0)?;
+            let balance = payer.map(|_| balance(&row, 1)).transpose()?;
             let same_id = row.try_get::<_, Option<Uuid>>(3)?.map(|_| found(&row, 3)).transpose()?;
             let same_id = same_id.map(|found| found.hold);
-            if let Next::Same(hold) = moves::hold(payer, same_id.as_ref(), None, request)? {
-                let balance = payer.unwrap_or_default();
+            let same_key = self.hold_of_key(&*client, payer, request).await?;
+            if let Next::Same(hold) = moves::hold(balance, same_id.as_ref(), same_key.as_ref(), request)? {
+                let balance = balance.unwrap_or_default();
                 return Ok(placed(hold.id, hold.state, moves::time(hold.expires_at), balance, true));
             }
         }
         let step = client.transaction().await?;
         let account = self.lock_account(&step, &request.account).await?;
         let same_id = self.found(&step, request.id).await?.map(|found| found.hold);
-        let same_key = match (&account, &request.key) {
-            (Some(account), Some(key)) => {
-                let statement = step.prepare_cached(&self.sql.hold_of_key).await?;
-                let operation = request.operation.as_str();
-                let row = step.query_opt(&statement, &[&account.row, &operation, &key.as_str()]).await?;
-                row.map(|row| found(&row, 0)).transpose()?.map(|found| found.hold)
-            }
-            _ => None,
-        };
+        let payer = account.map(|account| account.row);
+        let same_key = self.hold_of_key(&step, payer, request).await?;
         let balance = account.map(|account| account.balance);
         match moves::hold(balance, same_id.as_ref(), same_key.as_ref(), request)? {
             Next::Same(hold) => {
@@ -238,8 +253,7 @@ impl Steps {
                         )) RETURNING expires_at"
                     ))
                     .await?;
-                let (operation, key) = (request.operation.as_str(), request.key.as_ref().map(Key::as_str));
-                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+                let values: [&(dyn ToSql + Sync); 6] =
                     [&id, &account.row, &operation, &request.amount, &lifetime, &key];
                 let expires_at = step.query_one(&statement, &values).await?.try_get(0)?;
                 if let Some(key) = key {
@@ -256,6 +270,19 @@ impl Steps {
                 Ok(placed(request.id, HoldState::Open, expires_at, change.balance, false))
             }
         }
+    }
+
+    /// The hold that the key of this request belongs to.
+    async fn hold_of_key(
+        &self,
+        client: &impl GenericClient,
+        payer: Option<i64>,
+        request: &HoldRequest,
+    ) -> Done<Option<Hold>> {
+        let (Some(payer), Some(key)) = (payer, &request.key) else { return Ok(None) };
+        let statement = client.prepare_cached(&self.sql.hold_of_key).await?;
+        let row = client.query_opt(&statement, &[&payer, &request.operation.as_str(), &key.as_str()]).await?;
+        Ok(row.map(|row| found(&row, 0)).transpose()?.map(|found| found.hold))
     }
 
     pub(super) async fn capture(&self, id: HoldId, amount: i64) -> Done<Captured> {
@@ -545,13 +572,7 @@ impl Steps {
 
     async fn settle(&self, step: &Transaction<'_>, hold: &Hold, account: Account, change: &Change) -> Done<()> {
         if let Some(state) = change.state {
-            let (state, captured): (i16, Option<i64>) = match state {
-                HoldState::Open => (0, None),
-                HoldState::Captured(amount) => (1, Some(amount)),
-                HoldState::Voided => (2, None),
-                HoldState::Expired => (3, None),
-                HoldState::CapturedLate(amount) => (4, Some(amount)),
-            };
+            let (state, captured) = state.stored();
             let statement = format!("UPDATE {}.hold SET state = $2, captured = $3 WHERE id = $1", self.schema);
             let statement = step.prepare_cached(&statement).await?;
             step.execute(&statement, &[&hold.id.uuid(), &state, &captured]).await?;
@@ -622,7 +643,7 @@ impl Lines {
     fn add(&mut self, account: i64, change: &Change, hold: HoldId) {
         for line in change.lines() {
             self.accounts.push(account);
-            self.kinds.push(number(line.kind));
+            self.kinds.push(line.kind.number());
             self.holds.push(hold.uuid());
             self.available.push(line.available);
             self.held.push(line.held);
@@ -644,15 +665,7 @@ fn balance(row: &Row, column: usize) -> Done<Balance> {
 }
 
 fn found(row: &Row, first: usize) -> Done<Found> {
-    let captured: Option<i64> = row.try_get(first + 6)?;
-    let state = match (row.try_get::<_, i16>(first + 5)?, captured) {
-        (0, None) => HoldState::Open,
-        (1, Some(amount)) => HoldState::Captured(amount),
-        (2, None) => HoldState::Voided,
-        (3, None) => HoldState::Expired,
-        (4, Some(amount)) => HoldState::CapturedLate(amount),
-        (state, _) => return Err(CreditsError::InvalidStore { why: format!("a hold has the state {state}") }.into()),
-    };
+    let state = HoldState::from_stored(row.try_get(first + 5)?, row.try_get(first + 6)?)?;
     let hold = Hold {
         id: row.try_get::<_, Uuid>(first)?.into(),
         account: account_id(row.try_get(first + 1)?)?,
@@ -670,7 +683,7 @@ fn entry(row: &Row) -> Done<Entry> {
     Ok(Entry {
         number: row.try_get(0)?,
         at: row.try_get(1)?,
-        kind: kind(row.try_get(2)?)?,
+        kind: EntryKind::from_number(row.try_get(2)?)?,
         available: row.try_get(3)?,
         held: row.try_get(4)?,
         available_after: row.try_get(5)?,
@@ -687,27 +700,4 @@ fn damaged(error: CreditsError) -> Trouble {
 
 fn account_id(name: &str) -> Done<AccountId> {
     AccountId::new(name).map_err(damaged)
-}
-
-fn number(kind: EntryKind) -> i16 {
-    match kind {
-        EntryKind::Grant => 0,
-        EntryKind::Hold => 1,
-        EntryKind::Capture => 2,
-        EntryKind::Void => 3,
-        EntryKind::Expire => 4,
-        EntryKind::LateCapture => 5,
-    }
-}
-
-fn kind(number: i16) -> Done<EntryKind> {
-    Ok(match number {
-        0 => EntryKind::Grant,
-        1 => EntryKind::Hold,
-        2 => EntryKind::Capture,
-        3 => EntryKind::Void,
-        4 => EntryKind::Expire,
-        5 => EntryKind::LateCapture,
-        _ => return Err(CreditsError::InvalidStore { why: format!("an entry has the kind {number}") }.into()),
-    })
 }

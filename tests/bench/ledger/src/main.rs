@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use monitor_runtime::credits::{AccountId, Credits, Grant, Ledger, Memory, Operation, Postgres, Sqlite};
+use monitor_runtime::credits::{AccountId, Credits, Grant, HoldId, Key, Ledger, Memory, Operation, Postgres, Sqlite};
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
@@ -52,18 +52,20 @@ fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger
         }
     }
     let operation = Operation::new("bench").expect("a name");
-    for used in [1, ACCOUNTS] {
-        for clients in CLIENTS {
+    let with_key = format!("{name}, with an idempotency key");
+    for (used, clients) in [1, ACCOUNTS].into_iter().flat_map(|used| CLIENTS.map(|clients| (used, clients))) {
+        for has_key in [false, true] {
             let (credits, accounts, operation) = (credits.clone(), accounts.clone(), operation.clone());
             let row = measured(runtime, duration, clients, move |n| {
                 let (credits, operation) = (credits.clone(), operation.clone());
                 let account = accounts[n.wrapping_mul(7919) % used].clone();
                 async move {
-                    let held = credits.hold(&account, &operation, 5).await.expect("a hold");
+                    let key = has_key.then(|| Key::new(HoldId::new().to_string()).expect("a key"));
+                    let held = credits.hold_once(&account, &operation, 5, key).await.expect("a hold");
                     assert!(!held.capture().await.expect("a capture").later);
                 }
             });
-            row.print(name, used, clients);
+            row.print(if has_key { &with_key } else { name }, used, clients);
         }
     }
     assert_eq!(credits.verify().wait().expect("a ledger").violations, []);
