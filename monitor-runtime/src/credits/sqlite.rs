@@ -73,6 +73,7 @@ impl Sqlite {
         let lock = lock(&path)?;
         let told = |error: &rusqlite::Error| explained(&path, error);
         if path.exists() {
+            writable(&path)?;
             // Another program's file, or a newer one, is only read.
             let connection =
                 Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -310,6 +311,14 @@ fn lock(path: &Path) -> Result<File, CreditsError> {
         }
         Err(TryLockError::Error(error)) => Err(cannot(&error)),
     }
+}
+
+/// SQLite opens a file that it may not write for reading, and leaves files beside it that nobody may write either.
+fn writable(path: &Path) -> Result<(), CreditsError> {
+    OpenOptions::new().write(true).open(path).map(drop).map_err(|error| {
+        let why = format!("{} cannot be written: {error}; the file and its directory must be writable", path.display());
+        CreditsError::Unavailable { why }
+    })
 }
 
 /// Brings the file up to date and frees what its previous life held.

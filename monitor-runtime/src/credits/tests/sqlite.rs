@@ -203,6 +203,64 @@ fn a_full_file_is_an_error_that_passes() {
     assert_eq!(ledger.verify().wait().expect("a ledger").violations, []);
 }
 
+/// What may be written is for everybody to say but root: a thread without its privileges is told.
+#[cfg(target_os = "linux")]
+fn without_privileges(deed: impl FnOnce() + Send) {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+    let none = CapabilitySet::empty();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // Of this thread and those that it starts.
+            set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+                .expect("whoever has privileges may give them up");
+            deed();
+        });
+        thread.join().expect("no panic");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_or_a_directory_that_is_read_only_is_refused_and_left_as_it_is() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut file = InFile::new();
+    file.ledger().grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    hold(file.ledger(), 4);
+    file.close();
+    let (path, before) = (file.path(), fs::read(file.path()).expect("a file"));
+    let directory = path.parent().expect("a directory");
+    let lock = directory.join("ledger.db-lock");
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
+    // The file; its directory, with the lock of a former life in it, and without.
+    for round in 0..3 {
+        match round {
+            0 => set(&path, 0o444),
+            1 => set(directory, 0o555),
+            _ => {
+                fs::remove_file(&lock).expect("a lock");
+                set(directory, 0o555);
+            }
+        }
+        without_privileges(|| {
+            let (error, words) = refused(&path);
+            assert!(error.is_unavailable() && words.contains("must be writable"), "{words}");
+        });
+        set(directory, 0o755);
+        set(&path, 0o644);
+        assert!(fs::read(&path).expect("a file") == before, "it was written to");
+    }
+    // What was held when its life ended is free, and nothing is lost.
+    without_privileges(|| {
+        let ledger = file.open();
+        assert_eq!(ledger.freed_at_start().credits, 4);
+        assert_eq!(ledger.balance(ada()).wait(), Ok(Balance { available: 10, held: 0 }));
+        assert_eq!(ledger.verify().wait().expect("a ledger").violations, []);
+    });
+}
+
 #[test]
 fn a_step_at_fault_does_not_take_those_beside_it_along() {
     let file = InFile::new();
