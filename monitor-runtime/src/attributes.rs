@@ -323,6 +323,36 @@ pub use monitor_macros::timer;
 /// `when_down = "serve"` gave away in `credit_unpaid_total{operation}`.
 /// [`credits::operations`](crate::credits::operations) lists all that the program names.
 ///
+/// # Streams and websockets
+/// A body that is streamed, and a connection that is upgraded (to a websocket, say), is paid when its headers are ready,
+/// before they are sent; how long it lasts, and how it ends, changes nothing then. A client that resets its connection
+/// before them gives everything back; one that only closes it is served to the end by actix-web, and pays.
+///
+/// To pay for what was streamed, hold by hand and move the [`Held`](crate::credits::Held) into the stream. However that
+/// ends, it is dropped:
+///
+/// ```
+/// use monitor_runtime::credits::Held;
+///
+/// /// A credit for each chunk that was sent.
+/// struct Metered {
+///     held: Option<Held>,
+///     chunks: i64,
+/// }
+///
+/// impl Drop for Metered {
+///     fn drop(&mut self) {
+///         if let Some(held) = self.held.take() {
+///             // Not waited for: the ledger's keeper sees to it. Of what is held, the rest is given back.
+///             drop(held.capture_part(self.chunks));
+///         }
+///     }
+/// }
+/// ```
+///
+/// A hold lives for [`hold_lifetime`](crate::credits::CreditsBuilder::hold_lifetime); what streams for longer calls
+/// [`Held::extend`](crate::credits::Held::extend) on its way.
+///
 /// # Sent twice
 /// A request with an `Idempotency-Key` is paid once for each account and operation. Sent again while it is being served,
 /// or after it was paid, it is refused with 409 and its body does not run: not charged twice, and not served twice for one
@@ -338,9 +368,6 @@ pub use monitor_macros::timer;
 /// # What it cannot see
 /// - A response that is made of the value later: `impl Responder` types other than `HttpResponse`, `Result` and
 ///   `(R, StatusCode)` are a success. [`PaidRoute`](crate::actix::PaidRoute) goes by the response itself.
-/// - The body of a response that is streamed after the function has returned: the call is captured when its headers are
-///   ready. To pay for what was streamed, hold by hand with [`Credits::hold`](crate::credits::Credits::hold) and move the
-///   [`Held`](crate::credits::Held) into the stream.
 /// - The value waits for the capture, so a future can cross threads only if its value can.
 /// - A function that is not `async` and returns `impl Future` keeps its arguments in that future, because its body may not
 ///   begin before the hold; in edition 2021 its type has to say so, with `+ use<'_>`.

@@ -4,3 +4,4 @@ mod exact;
 mod refusals;
 mod server;
 mod strays;
+mod streams;

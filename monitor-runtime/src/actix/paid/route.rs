@@ -41,7 +41,8 @@ use crate::paid::{Name, PaidCall};
 ///
 /// The account and the ledger are those of [`OnBehalf`](super::OnBehalf), which stands outside of it. The operation is
 /// the method and the route's pattern, such as `POST /exports/{id}`, unless it is given a name. The handler may call
-/// [`credits::charge`](crate::credits::charge).
+/// [`credits::charge`](crate::credits::charge). What is streamed, or upgraded, is paid when its headers are ready, as with
+/// [`with_credits`](crate::with_credits#streams-and-websockets).
 pub struct PaidRoute {
     settings: Rc<Settings>,
 }

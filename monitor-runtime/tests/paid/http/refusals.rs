@@ -196,6 +196,11 @@ fn a_request_that_is_sent_again_is_paid_once() {
     let other = server.client("who-is-this").with("idempotency-key: 7d44").post("/answer/200");
     assert_eq!(other.status, 402);
     purse.settles_at(10);
+    // The same key for another price is another request by mistake.
+    assert_eq!(client.post_text("/words/6", "two words").status, 200);
+    let other = client.post_text("/words/7", "two words");
+    assert_eq!((other.status, &other.json()["type"]), (409, &json!("urn:problem-type:credits:conflict")));
+    purse.settles_at(12);
     let bad = server.client(&purse.name).with(&format!("idempotency-key: {}", "k".repeat(300))).post("/answer/200");
     assert_eq!((bad.status, &bad.json()["type"]), (400, &json!("urn:problem-type:credits:invalid-key")));
 }

@@ -8,22 +8,22 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::body::BodyStream;
 use actix_web::dev::{ServerHandle, ServiceRequest};
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Bytes};
-use actix_web::{App, Error, HttpResponse, HttpServer, error, get, post};
-use futures_util::stream;
+use actix_web::web;
+use actix_web::{App, HttpResponse, HttpServer, error, post};
 use monitor_runtime::actix::{Monitor, OnBehalf, PaidRoute};
 use monitor_runtime::credits::{self, Credits};
 use monitor_runtime::with_credits;
+
+use super::streams;
 
 /// Bodies that began.
 #[derive(Clone, Default)]
 pub(super) struct Bodies(Arc<AtomicU64>);
 
 impl Bodies {
-    fn begin(&self) {
+    pub(super) fn begin(&self) {
         self.0.fetch_add(1, SeqCst);
     }
 
@@ -32,7 +32,7 @@ impl Bodies {
     }
 }
 
-type State = web::Data<Bodies>;
+pub(super) type State = web::Data<Bodies>;
 
 #[post("/one")]
 #[with_credits(cost = 1, operation = "http one")]
@@ -103,14 +103,6 @@ async fn times_out(bodies: State) -> HttpResponse {
     }
 }
 
-#[get("/endless")]
-#[with_credits(cost = 5, operation = "http endless")]
-async fn endless(bodies: State) -> HttpResponse {
-    bodies.begin();
-    let chunks = stream::repeat_with(|| Ok::<_, Error>(Bytes::from(vec![b'x'; 16 * 1024])));
-    HttpResponse::Ok().body(BodyStream::new(chunks))
-}
-
 #[post("/free")]
 async fn free() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -141,8 +133,10 @@ impl Server {
                     let priced = |request: &ServiceRequest| request.query_string().parse::<i64>().unwrap_or(1);
                     App::new()
                         .app_data(web::Data::new(state.clone()))
+                        .app_data(web::Data::new(credits.clone()))
                         .service(routes)
-                        .service((times_out, endless, free))
+                        .service((times_out, free))
+                        .configure(streams::configure)
                         .service(
                             web::resource("/route/{id}")
                                 .wrap(PaidRoute::cost(5))
@@ -276,6 +270,18 @@ impl Client {
     /// Reads so many bytes of a body that has no end.
     pub(super) fn read(&mut self, bytes: usize) {
         self.stream.read_exact(&mut vec![0; bytes]).expect("a body");
+    }
+
+    /// Sends bytes as they are.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).expect("sent");
+    }
+
+    /// Reads so many bytes as they are.
+    pub(super) fn read_text(&mut self, bytes: usize) -> String {
+        let mut read = vec![0; bytes];
+        self.stream.read_exact(&mut read).expect("a body");
+        String::from_utf8(read).expect("text")
     }
 
     /// Ends the connection with a reset.
