@@ -25,7 +25,8 @@ Each option has a variable of the environment in its place, which no other user 
   --data-dir DIRECTORY      where users, sessions and credits are kept (DEMO_DATA_DIR; demo-data)
   --database-url URL        a PostgreSQL that keeps users, sessions and credits instead, for several instances
                             (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
-  --admin-token TOKEN       what POST /admin/grants wants as a bearer token (DEMO_ADMIN_TOKEN; nobody is the admin)
+  --admin-token TOKEN       what POST /admin/grants and /admin/verify want as a bearer token
+                            (DEMO_ADMIN_TOKEN; nobody is the admin)
   --redis-url URL           a Redis through which several instances export one number of active users (DEMO_REDIS_URL)
   --limits FILE             what is normal for an endpoint, as TOML; read again at SIGHUP (DEMO_LIMITS)
   --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get, post};
 use monitor_runtime::activity::track_event;
-use monitor_runtime::credits::{AccountId, Credits, CreditsError, Entry, Grant, Key};
+use monitor_runtime::credits::{AccountId, Credits, CreditsError, Entry, Grant, Key, Verified, Violation};
 use monitor_runtime::detect_anomalies;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,15 @@ struct Balance {
     user: String,
     available: i64,
     held: i64,
+}
+
+/// How much was compared, and what does not agree.
+#[derive(Serialize)]
+struct Compared {
+    accounts: u64,
+    holds: u64,
+    entries: u64,
+    violations: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +127,14 @@ pub(crate) async fn grant_by_admin(
     let granted = credits.grant(wanted).await?;
     let (available, held) = (granted.balance.available, granted.balance.held);
     Ok(HttpResponse::Ok().json(Balance { user, available, held }))
+}
+
+/// Compares the whole ledger with itself. It reads everything, so it is the admin's alone.
+#[post("/admin/verify")]
+pub(crate) async fn verify_by_admin(_: Admin, credits: Data<Credits>) -> Result<HttpResponse, Problem> {
+    let Verified { accounts, holds, entries, violations } = credits.verify().await?;
+    let violations = violations.into_iter().map(|Violation { account, what }| format!("{account}: {what}")).collect();
+    Ok(HttpResponse::Ok().json(Compared { accounts, holds, entries, violations }))
 }
 
 /// Opens the account of a user with its first credits. Asked again, it changes nothing: so whoever signed up as the

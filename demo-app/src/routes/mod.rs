@@ -43,6 +43,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/credits", "what you have, and what became of it"),
     route("POST", "/credits/top-up", r#"{"amount": 50}; for nothing, in a demonstration"#),
     route("POST", "/admin/grants", r#"{"user": "ada", "amount": 1000}; with the admin's token"#),
+    route("POST", "/admin/verify", "compares the ledger with itself; with the admin's token"),
     route("GET", "/monitoring/test-error", "an error"),
     route("GET", "/monitoring/test-slow", "a slow answer; ?seconds=1.5"),
     route("GET", "/monitoring/test-panic", "a handler that panics"),
@@ -120,6 +121,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .service(credits::statement)
         .service(credits::top_up)
         .service(credits::grant_by_admin)
+        .service(credits::verify_by_admin)
         .service(playground::error)
         .service(playground::slow)
         .service(playground::panic)

@@ -149,6 +149,10 @@ fn the_admin_alone_grants() {
     assert_eq!(grant("Bearer 6XKqLJ0zTxV2", json!({ "user": "alonzo", "amount": 1 })), 404);
     assert_eq!(grant("Bearer 6XKqLJ0zTxV2", json!({ "user": "alan", "amount": -1 })), 422);
     assert_eq!(alan.balance(), (1_100, 0));
+    let verify = |token: &str| demo.client.send("POST", "/admin/verify", &[("Authorization", token)], None);
+    assert_eq!(verify("Bearer 6XKqLJ0zTxV").status, 401);
+    let verified = verify("Bearer 6XKqLJ0zTxV2").json();
+    assert_eq!((&verified["entries"], &verified["violations"]), (&json!(2), &json!([])), "{verified}");
     let without = Demo::start();
     let answer = without.client.send("POST", "/admin/grants", &[("Authorization", "Bearer x")], Some(&thousand));
     assert_eq!(answer.status, 401, "without a token nobody is the admin");
@@ -210,6 +214,8 @@ fn killed_at_any_moment_it_has_the_right_balance_and_no_hold_after_a_restart() {
         let alan = Account { client: &again.client, cookie: cookie.clone() };
         let (available, held) = alan.balance();
         assert_eq!(held, 0, "no hold hangs");
+        let verified = again.client.send("POST", "/admin/verify", &admin, None).json();
+        assert_eq!(verified["violations"], json!([]), "{verified}");
         let paid = 1_000_100 - available;
         assert!((paid_at_least..=asked).contains(&paid), "{paid} paid: at least {paid_at_least}, at most {asked}");
         assert_eq!(paid % 5, 0);

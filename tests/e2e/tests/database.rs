@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use monitor_runtime::credits::{AccountId, Balance, Ledger, Postgres};
 use serde_json::json;
 
 use crate::support::{Demo, Raw, eventually, program};
@@ -129,14 +128,17 @@ fn a_database_that_is_killed_or_hangs_costs_nobody_a_credit_and_gives_none_away(
 
     // Every report that a client got is paid, and nothing else is.
     let paid = 5 * told.served.load(SeqCst).cast_signed();
-    let ledger = Postgres::open(&database).expect("the ledger");
-    let alan = AccountId::new("alan").expect("a name");
-    eventually(|| match ledger.balance(alan.clone()).wait().expect("a balance") {
-        Balance { available, held: 0 } if available == GRANTED - paid => Ok(()),
-        other => Err(format!("{other:?} of {GRANTED} after {told}")),
+    let alan = ("Authorization", format!("Bearer {token}"));
+    eventually(|| {
+        let statement = demo.client.get_with("/credits", (alan.0, &alan.1)).json();
+        let number = |name: &str| statement[name].as_i64().expect("a number");
+        match (number("available"), number("held")) {
+            balance if balance == (GRANTED - paid, 0) => Ok(()),
+            other => Err(format!("{other:?} of {GRANTED} after {told}")),
+        }
     });
-    let verified = ledger.verify().wait().expect("a ledger");
-    assert_eq!(verified.violations, []);
+    let verified = demo.client.send("POST", "/admin/verify", &admin, None).json();
+    assert_eq!(verified["violations"], json!([]), "{verified}");
     eventually(|| {
         let page = demo.samples();
         let used = page.named("credit_usage_total").values().sum::<f64>();
