@@ -132,11 +132,14 @@ impl Errors {
         let (calls, failures) = (calls as f32, failures as f32);
         if self.base.calls >= CALLS_LEARNED {
             for ((lane, gains), most) in self.lanes.iter_mut().zip(self.gains).zip(SLICE_MAX) {
+                let gain = gains.of(failures, calls);
+                if lane.rests(gain) {
+                    continue;
+                }
                 if lane.sum < self.limit && start.saturating_sub(lane.since) > SUDDEN_MILLISECONDS {
                     lane.sum = 0.0;
                 }
-                let gain = gains.of(failures, calls) / self.dispersion;
-                lane.step(gain.min(most * self.limit), CAP * self.limit, start, failures, calls);
+                lane.step(gain / self.dispersion, most * self.limit, CAP * self.limit, start, failures, calls);
             }
         }
         if self.firing {
@@ -194,6 +197,11 @@ impl Errors {
             *gains = if alternative >= EFFECT_MIN * base { Gains::new(base, alternative) } else { Gains::default() };
             gains.failure = gains.failure.min(self.limit / FAILURES_MIN);
         }
+    }
+
+    /// Whether there is evidence enough to start an alarm.
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.sum >= self.limit)
     }
 
     /// The sum with the most evidence, if it is enough to start an alarm.

@@ -17,13 +17,20 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Adds the evidence of what was seen from `start` on. `cap` bounds the sum, so that it can fall again in time.
-    pub(super) fn step(&mut self, gain: f32, cap: f32, start: u64, seen: f32, weight: f32) {
+    /// Whether there is no evidence, and this is none either: then a step changes nothing that matters.
+    #[inline]
+    pub(super) fn rests(&self, gain: f32) -> bool {
+        self.sum <= 0.0 && (gain <= 0.0 || gain.is_nan())
+    }
+
+    /// Adds the evidence of what was seen from `start` on, `most` of it at once. `cap` bounds the sum, so that it can fall
+    /// again in time. What is no number is none.
+    pub(super) fn step(&mut self, gain: f32, most: f32, cap: f32, start: u64, seen: f32, weight: f32) {
         if self.sum <= 0.0 {
             *self = Lane { sum: 0.0, since: start, seen: 0.0, weight: 0.0 };
         }
-        // In this order a NaN becomes none.
-        self.sum = (self.sum + gain).min(cap).max(0.0);
+        let sum = self.sum + if gain > most { most } else { gain };
+        self.sum = if sum > 0.0 { sum.min(cap) } else { 0.0 };
         self.seen += seen;
         self.weight += weight;
     }
@@ -31,5 +38,34 @@ impl Lane {
     /// What was seen, by its measure.
     pub(super) fn ratio(&self) -> f32 {
         self.seen / self.weight.max(f32::MIN_POSITIVE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stepped(gains: &[f32]) -> Lane {
+        let mut lane = Lane::default();
+        for (start, gain) in gains.iter().enumerate() {
+            lane.step(*gain, 3.0, 10.0, start as u64, 1.0, 2.0);
+        }
+        lane
+    }
+
+    #[test]
+    fn evidence_adds_up_within_its_bounds_and_begins_where_there_was_none() {
+        let lane = stepped(&[1.0, -5.0, 9.0, 2.0]);
+        assert_eq!((lane.sum, lane.since, lane.ratio()), (5.0, 2, 0.5));
+        assert_eq!(stepped(&[9.0; 5]).sum, 10.0);
+        assert_eq!(stepped(&[9.0, -1.0]).sum, 2.0);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_evidence() {
+        assert_eq!(stepped(&[2.0, f32::NAN]).sum, 0.0);
+        assert_eq!(stepped(&[f32::NAN, 2.0]).sum, 2.0);
+        assert!(Lane::default().rests(f32::NAN) && Lane::default().rests(0.0) && !Lane::default().rests(0.1));
+        assert!(!stepped(&[2.0]).rests(-1.0), "it may fall");
     }
 }

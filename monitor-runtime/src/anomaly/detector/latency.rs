@@ -158,8 +158,12 @@ impl Latency {
             return;
         }
         for (number, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.rests(slice.scores[number]) {
+                continue;
+            }
             let gain = slice.scores[number] / self.dispersion[number];
-            lane.step(gain.min(SLICE_MAX[number] * self.limit), CAP * self.limit, start, slice.octaves, slice.calls);
+            let (most, cap) = (SLICE_MAX[number] * self.limit, CAP * self.limit);
+            lane.step(gain, most, cap, start, slice.octaves, slice.calls);
         }
         if self.firing {
             let evidence = -slice.scores[self.began] / self.dispersion[self.began];
@@ -211,10 +215,11 @@ impl Latency {
         let shifted = |shifts: std::ops::RangeInclusive<usize>| {
             let mut to = [0.0; BUCKETS];
             let weight = 1.0 / shifts.clone().count() as f32;
+            let parts = normal.map(|share| share * weight);
             for shift in shifts {
-                for (bucket, share) in normal.iter().enumerate() {
-                    to[(bucket + shift).min(BUCKETS - 1)] += share * weight;
-                }
+                let (within, beyond) = parts.split_at(BUCKETS - shift);
+                to[shift..].iter_mut().zip(within).for_each(|(to, part)| *to += part);
+                beyond.iter().for_each(|part| to[BUCKETS - 1] += part);
             }
             to
         };
@@ -224,23 +229,22 @@ impl Latency {
             to
         };
         let alternatives = [shifted(5..=7), shifted(8..=18), some(0.15, shifted(6..=16)), some(0.05, shifted(10..=24))];
-        (self.mean, self.variance) = ([0.0; LANES], [0.0; LANES]);
         for (number, alternative) in alternatives.iter().enumerate() {
-            let (mut mean, mut moved) = (0.0, 0.0);
-            for (bucket, (scores, share)) in self.scores.iter_mut().zip(normal).enumerate() {
-                let score = (alternative[bucket] / share).ln().clamp(SCORE_MIN, SCORE_MAX[number]);
-                scores[number] = score;
-                mean += share * score;
-                moved += bucket.checked_sub(MOVED).map_or(0.0, |from| normal[from]) * score;
+            let mut scores = [0.0; BUCKETS];
+            for ((score, alternative), share) in scores.iter_mut().zip(alternative).zip(&normal) {
+                *score = alternative / share;
             }
+            scores.iter_mut().for_each(|score| *score = score.ln());
+            scores.iter_mut().for_each(|score| *score = score.clamp(SCORE_MIN, SCORE_MAX[number]));
+            let mean = sum_of_products(&normal, &scores);
+            let moved = sum_of_products(&normal, &scores[MOVED..]);
             // Were all latencies a little longer, the sum would still fall half as fast as it usually does.
             let allowance = (moved - 0.5 * mean).max(0.0);
-            for (scores, share) in self.scores.iter_mut().zip(normal) {
-                scores[number] -= allowance;
-                self.mean[number] += share * scores[number];
-                self.variance[number] += share * scores[number].powi(2);
-            }
-            self.variance[number] = (self.variance[number] - self.mean[number].powi(2)).max(1e-3);
+            scores.iter_mut().for_each(|score| *score -= allowance);
+            self.mean[number] = sum_of_products(&normal, &scores);
+            let squares = sum_of_products(&normal, &scores.map(|score| score * score));
+            self.variance[number] = (squares - self.mean[number].powi(2)).max(1e-3);
+            self.scores.iter_mut().zip(scores).for_each(|(of_bucket, score)| of_bucket[number] = score);
         }
         let mut over = 0.0;
         let bucket = (0..BUCKETS).rev().find(|&bucket| {
@@ -252,6 +256,11 @@ impl Latency {
         let calls_a_day = (calls_a_second * 86_400.0) as f32 / self.dispersion[0];
         self.limit = (LIMIT + calls_a_day.max(1.0).ln()).clamp(LIMIT_MIN, LIMIT_MAX);
         self.learned = true;
+    }
+
+    /// Whether there is evidence enough to start an alarm.
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.sum >= self.limit)
     }
 
     /// The sum with the most evidence, if it is enough to start an alarm.
@@ -309,6 +318,10 @@ impl Latency {
     }
 }
 
+fn sum_of_products(shares: &[f32], scores: &[f32]) -> f32 {
+    shares.iter().zip(scores).fold(0.0, |sum, (share, score)| sum + share * score)
+}
+
 /// Shares from counts: where few were seen, over as many neighbours as make eight; and none is impossible.
 fn smooth(seen: &[f32; BUCKETS]) -> [f32; BUCKETS] {
     const FEW: f32 = 8.0;
@@ -316,15 +329,20 @@ fn smooth(seen: &[f32; BUCKETS]) -> [f32; BUCKETS] {
     const ANYWHERE: f32 = 0.1;
     let mut shares = [0.0; BUCKETS];
     for (bucket, share) in shares.iter_mut().enumerate() {
-        for width in 1..=WIDEST {
-            let near = &seen[bucket.saturating_sub(width)..(bucket + width + 1).min(BUCKETS)];
-            let sum: f32 = near.iter().sum();
+        let near = |width: usize| &seen[bucket.saturating_sub(width)..(bucket + width + 1).min(BUCKETS)];
+        let sum_of = |near: &[f32]| near.iter().sum::<f32>();
+        let widest = near(WIDEST);
+        let narrowest = near(1);
+        let (all, few) = (sum_of(widest), sum_of(narrowest));
+        *share = if few >= FEW {
             // The narrowest window weighs its own bucket double.
-            *share = if width == 1 { (sum + seen[bucket]) / (near.len() + 1) as f32 } else { sum / near.len() as f32 };
-            if sum >= FEW {
-                break;
-            }
-        }
+            (few + seen[bucket]) / (narrowest.len() + 1) as f32
+        } else if all < FEW {
+            all / widest.len() as f32
+        } else {
+            let enough = (2..=WIDEST).map(near).find(|near| sum_of(near) >= FEW).unwrap_or(widest);
+            sum_of(enough) / enough.len() as f32
+        };
         *share += ANYWHERE;
     }
     let total: f32 = shares.iter().sum();

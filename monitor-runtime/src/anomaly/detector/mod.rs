@@ -215,26 +215,38 @@ impl Detector {
     fn close(&mut self, verdicts: &mut Vec<Verdict>) {
         let end = self.start + SLICE;
         let (calls, failures) = (std::mem::take(&mut self.calls), std::mem::take(&mut self.failures));
-        self.errors.close(self.start, calls, failures, self.traffic.calls_a_second());
-        self.latency.close(self.start);
-        self.recent.add(calls, failures);
-        self.window_calls += calls;
-        if end.is_multiple_of(Recent::WINDOW) {
-            self.recent.turn();
+        if calls > 0 {
+            self.errors.close(self.start, calls, failures, self.traffic.calls_a_second());
+            self.latency.close(self.start);
+            self.recent.add(calls, failures);
+            self.window_calls += calls;
         }
-        if end.is_multiple_of(WINDOW) {
+        let whole = end.is_multiple_of(WINDOW);
+        if whole {
+            if end.is_multiple_of(Recent::WINDOW) {
+                self.recent.turn();
+            }
             self.traffic.close(end, std::mem::take(&mut self.window_calls));
-        }
-        if end.is_multiple_of(MINUTE) {
-            self.latency.close_minute();
+            if end.is_multiple_of(MINUTE) {
+                self.latency.close_minute();
+            }
         }
         self.start = end;
-        self.judge(end, verdicts);
-        if end.is_multiple_of(LEARN) {
+        if !self.is_calm() {
+            self.judge(end, verdicts);
+        }
+        if whole && end.is_multiple_of(LEARN) {
             self.errors.learn(self.traffic.calls_a_second());
             self.latency.learn(self.traffic.calls_a_second());
             self.threshold = self.limits.latency_threshold().unwrap_or(self.latency.threshold());
         }
+    }
+
+    /// Whether there is nothing to judge, as nearly always: no episode is open, and none begins.
+    fn is_calm(&self) -> bool {
+        self.open.iter().all(Option::is_none)
+            && self.limits.error_threshold().is_none()
+            && !(self.errors.is_alarmed() || self.latency.is_alarmed() || self.traffic.is_alarmed())
     }
 
     /// Begins, repeats and ends episodes.

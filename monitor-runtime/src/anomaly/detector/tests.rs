@@ -383,6 +383,7 @@ fn what_was_learned_survives_a_restart() {
     assert!(bytes.len() < 2_048, "{} bytes", bytes.len());
     let restored = Detector::restore(Limits::NONE, &bytes).expect("our own");
     assert_eq!(restored.state(), bytes);
+    assert_eq!(restored.traffic.variation, server.detector.traffic.variation, "what bursts are usual is known at once");
     assert!((restored.threshold() / server.detector.threshold() - 1.0).abs() < 0.1);
     server.detector = restored;
     let verdicts = server.run(HOUR / 3, |_| Behaviour { median_seconds: 0.3, ..USUAL });

@@ -128,10 +128,15 @@ impl Traffic {
         let (most, least, usual) = (level * self.most, level * self.least, level * self.usual);
         let shape = 1.0 / self.variation;
         let max = WINDOW_MAX * LIMIT;
-        let gain = evidence(calls, most, SPIKE, shape) / self.alike;
-        self.spike.step(gain.min(max), CAP * LIMIT, start, calls, usual);
-        let gain = evidence(calls, least, DROP, shape) / self.alike;
-        self.drop.step(gain.min(max), CAP * LIMIT, start, calls, usual);
+        // Up to what is expected there is no evidence of more, and from there on none of less.
+        if calls > most || self.spike.sum > 0.0 {
+            let gain = evidence(calls, most, SPIKE, shape) / self.alike;
+            self.spike.step(gain, max, CAP * LIMIT, start, calls, usual);
+        }
+        if calls < least || self.drop.sum > 0.0 {
+            let gain = evidence(calls, least, DROP, shape) / self.alike;
+            self.drop.step(gain, max, CAP * LIMIT, start, calls, usual);
+        }
     }
 
     /// Learns how much the calls of a window vary about what is expected.
@@ -235,6 +240,11 @@ impl Traffic {
             let other = around(other % BUCKETS) * factor;
             (self.least, self.most) = (self.least.min(other), self.most.max(other));
         }
+    }
+
+    /// Whether there may be evidence enough for a spike or a drop.
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.spike.sum >= LIMIT || self.drop.sum >= LIMIT
     }
 
     /// The spike or the drop that there is evidence enough for.

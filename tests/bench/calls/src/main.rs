@@ -205,7 +205,9 @@ fn detected() {
     for (name, milliseconds) in [
         ("a thousand a second", 1),
         ("one a second", 1_000),
-        ("one in five seconds, the most that one can cost", 5_000),
+        ("one in five seconds", 5_000),
+        ("one in ten seconds", 10_000),
+        ("one a minute", 60_000),
     ] {
         let (mut detector, mut verdicts) = (Detector::new(Limits::NONE), Vec::new());
         let mut at = 1_767_571_200_000;
