@@ -15,8 +15,8 @@ use prometheus::Registry;
 use super::access::BearerToken;
 use super::scrape::{Scrape, scrape};
 
-/// Enough for many scrapers, and little enough to cost next to nothing.
-const CONNECTIONS: usize = 256;
+/// More than the scrapes that are answered at a time, so that the next to come can take the place of a slow one.
+const CONNECTIONS: usize = 1_024;
 /// How long a request may take to arrive.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a scraper may keep its connection between two scrapes.
@@ -28,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// port. Whoever can reach the address can read the page: on any address but loopback, ask for a
 /// [token](MetricsServer::bearer_token).
 ///
-/// It has one thread, which your handlers cannot keep busy, and which takes 256 connections at most. It stops with the
+/// It has one thread, which your handlers cannot keep busy, and which takes 1,024 connections at most. It stops with the
 /// app that it stands [beside](MetricsListener::beside).
 ///
 /// ```no_run

@@ -1,10 +1,11 @@
 //! Pages as scrapes share them: made once for all who ask at the same time, off the threads that serve requests, and
-//! handed out to a bounded number of scrapes. What is asked and answered over HTTP is the scrape's matter.
+//! kept while they are read. What is asked and answered over HTTP is the scrape's matter.
 
 use std::io::{self, Write};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
@@ -20,15 +21,17 @@ use crate::clock;
 use crate::exposition::{Format, encode};
 use crate::health::scrapes::{PAGE_BYTES, PAGE_SECONDS};
 
-/// How many scrapes may wait for their turn; a line of these costs little, an endless one would not.
+/// How many scrapes may wait for a place; a line of these costs little, an endless one would not.
 const WAITING: usize = 1_024;
-/// How often a scrape that waits looks whether somebody reads too slowly.
-const IMPATIENCE: Duration = Duration::from_millis(100);
-/// How long a scraper may read while others wait for its place. All who wait look, so places come free the sooner the more
-/// of them there are, and readers who take all places again and again hold up nobody who comes every few seconds.
+/// How many pages may be kept at a time. However many read one of them, it costs what it costs one.
+const ROOMS: usize = 8;
+/// How long a page may be read while others want what its readers hold.
 const READING_SECONDS: f64 = 1.0;
-/// What is written at once; then other requests of the thread have their turn.
-const PIECE: usize = 32 * 1024;
+/// How often what waits for a place or for room looks whether somebody reads too slowly.
+const IMPATIENCE: Duration = Duration::from_millis(20);
+/// What is written at once; then other requests of the thread have their turn. A connection keeps a buffer of twice this
+/// size from then on, which a thousand scrapers make a matter of megabytes.
+const PIECE: usize = 8 * 1024;
 
 /// How a page is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,11 @@ pub(super) enum Encoding {
     Gzip,
 }
 
-/// A page that is made, or what was in the way.
-type Made = Result<Bytes, Failure>;
+/// A page that was made, or what was in the way.
+type Made = Result<Arc<Page>, Failure>;
+
+/// A page that is not there yet, for all who wait for it.
+type Making = watch::Receiver<Option<Made>>;
 
 /// The page could not be made: a collector panicked, or the runtime was shut down.
 #[derive(Clone, Copy, Debug)]
@@ -49,43 +55,32 @@ pub(super) struct Failure;
 pub(super) struct Pages {
     registry: Registry,
     in_flight: usize,
-    /// One for each format and encoding.
-    kinds: Mutex<[Kind; 4]>,
+    reading_seconds: f64,
     places: Arc<Semaphore>,
     line: Semaphore,
-    /// Who is being sent a page.
-    readers: Mutex<Vec<Weak<Reader>>>,
+    rooms: Arc<Semaphore>,
+    /// One for each format and encoding.
+    making: Mutex<[Option<Making>; 4]>,
+    /// Those that are kept, the oldest first.
+    kept: Mutex<Vec<Weak<Page>>>,
 }
 
-/// The pages of one format and encoding.
-#[derive(Debug, Default)]
-struct Kind {
-    /// How many have been begun.
-    begun: u64,
-    /// The one that is being made.
-    making: Option<watch::Receiver<Option<Made>>>,
-    /// The number of the one made last, kept while scrapes wait in line.
-    last: Option<(u64, Made)>,
-}
-
-/// What a scrape asks for, and when it came.
+/// Which of the pages.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
-    format: Format,
-    encoding: Encoding,
-    /// How many pages of the kind had been begun.
-    begun: u64,
+pub(super) struct Kind {
+    pub(super) format: Format,
+    pub(super) encoding: Encoding,
 }
 
-impl Wish {
-    fn kind(self) -> usize {
+impl Kind {
+    fn number(self) -> usize {
         usize::from(self.format == Format::OpenMetrics) * 2 + usize::from(self.encoding == Encoding::Gzip)
     }
 }
 
 impl Pages {
-    /// The pages of `registry`, of which `in_flight` are handed out at a time. The same for every caller that names the
-    /// same registry and number, for as long as one of them lives.
+    /// The pages of `registry`, for `in_flight` scrapes at a time. The same for every caller that names the same registry
+    /// and number, for as long as one of them lives.
     pub(super) fn of(registry: &Registry, in_flight: usize) -> Arc<Pages> {
         static ALL: Mutex<Vec<Weak<Pages>>> = Mutex::new(Vec::new());
         let mut all = lock(&ALL);
@@ -95,16 +90,22 @@ impl Pages {
         if let Some(pages) = known.find(|pages| are_one(&pages.registry, registry)) {
             return pages;
         }
-        let pages = Arc::new(Pages {
-            registry: registry.clone(),
-            in_flight,
-            kinds: Mutex::default(),
-            places: Arc::new(Semaphore::new(in_flight)),
-            line: Semaphore::new(WAITING),
-            readers: Mutex::default(),
-        });
+        let pages = Arc::new(Pages::new(registry, in_flight, READING_SECONDS));
         all.push(Arc::downgrade(&pages));
         pages
+    }
+
+    fn new(registry: &Registry, in_flight: usize, reading_seconds: f64) -> Pages {
+        Pages {
+            registry: registry.clone(),
+            in_flight,
+            reading_seconds,
+            places: Arc::new(Semaphore::new(in_flight)),
+            line: Semaphore::new(WAITING),
+            rooms: Arc::new(Semaphore::new(ROOMS)),
+            making: Mutex::default(),
+            kept: Mutex::default(),
+        }
     }
 
     /// Waits for a place, first come, first served. None when the line is full.
@@ -117,75 +118,67 @@ impl Pages {
         let _in_line = self.line.try_acquire().ok()?;
         let mut next = pin!(Arc::clone(&self.places).acquire_owned());
         loop {
-            self.break_off_slowest();
+            self.break_off_oldest();
             if let Ok(permit) = time::timeout(IMPATIENCE, next.as_mut()).await {
                 return permit.ok().map(|permit| Place { _permit: permit });
             }
         }
     }
 
-    /// Notes what a scrape asks for at the moment when it comes.
-    pub(super) fn wish(&self, format: Format, encoding: Encoding) -> Wish {
-        let mut wish = Wish { format, encoding, begun: 0 };
-        wish.begun = lock(&self.kinds)[wish.kind()].begun;
-        wish
-    }
-
-    /// The page as it is now, as it was at some time since it was wished for, or as it is being made for somebody else.
-    /// It goes on being made when nobody waits for it any longer.
-    pub(super) async fn page(self: &Arc<Self>, wish: Wish) -> Made {
-        let mut making = match self.made_or_making(wish) {
-            Ok(made) => return made,
-            Err(making) => making,
-        };
-        match making.wait_for(Option::is_some).await {
+    /// The page as it is now, or as it is being made for somebody else. It goes on being made when nobody waits for it
+    /// any longer.
+    pub(super) async fn page(self: &Arc<Self>, kind: Kind) -> Made {
+        match self.making(kind).wait_for(Option::is_some).await {
             Ok(made) => made.clone().unwrap_or(Err(Failure)),
             // Whoever made it gave up.
             Err(_) => Err(Failure),
         }
     }
 
-    fn made_or_making(self: &Arc<Self>, wish: Wish) -> Result<Made, watch::Receiver<Option<Made>>> {
-        let (receiver, maker) = {
-            let mut kinds = lock(&self.kinds);
-            let kind = &mut kinds[wish.kind()];
-            if let Some((_, made)) = kind.last.take_if(|(number, _)| *number > wish.begun) {
-                // Kept for the next in line, as long as there is one.
-                if self.somebody_waits() {
-                    kind.last = Some((kind.begun, made.clone()));
-                }
-                return Ok(made);
-            }
-            if let Some(receiver) = &kind.making {
-                return Err(receiver.clone());
+    fn making(self: &Arc<Self>, kind: Kind) -> Making {
+        let (making, maker) = {
+            let mut all = lock(&self.making);
+            let making = &mut all[kind.number()];
+            if let Some(making) = making {
+                return making.clone();
             }
             let (sender, receiver) = watch::channel(None);
-            kind.begun += 1;
-            kind.making = Some(receiver.clone());
-            kind.last = None;
-            (receiver, Maker { pages: Arc::clone(self), wish, sender })
+            *making = Some(receiver.clone());
+            (receiver, Maker { pages: Arc::clone(self), kind, sender })
         };
         // Not awaited: the page belongs to all who wait, not to the one who came first and may leave.
         drop(task::spawn_blocking(move || maker.make()));
-        Err(receiver)
+        making
     }
 
-    fn somebody_waits(&self) -> bool {
-        self.line.available_permits() < WAITING
-    }
-
-    /// Takes the place of the reader who has had it for longest, if that is too long.
-    fn break_off_slowest(&self) {
-        let mut readers = lock(&self.readers);
-        readers.retain(|reader| reader.strong_count() > 0);
-        let all = readers.iter().enumerate().filter_map(|(n, reader)| Some((n, reader.upgrade()?)));
-        let all = all.map(|(n, reader)| (clock::seconds_since(reader.since), n, reader));
-        let slowest = all.filter(|(seconds, ..)| *seconds > READING_SECONDS).max_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some((_, n, reader)) = slowest {
-            // It may be there for long yet, until its scraper reads on or leaves.
-            readers.swap_remove(n);
-            lock(&reader.content).take();
+    /// Room for one more page, once there is some. It blocks its thread, which is none that serves requests, and there
+    /// are no more of these than kinds of pages. Whoever comes meanwhile waits for the same page, so that it does not
+    /// matter how many come, nor how many of them read slowly.
+    fn room(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            match Arc::clone(&self.rooms).try_acquire_owned() {
+                Ok(room) => return Some(room),
+                Err(TryAcquireError::Closed) => return None,
+                Err(TryAcquireError::NoPermits) => {}
+            }
+            if !self.break_off_oldest() {
+                thread::sleep(IMPATIENCE);
+            }
         }
+    }
+
+    /// Takes the oldest page away from those who read it, if they have had it for too long.
+    fn break_off_oldest(&self) -> bool {
+        let mut kept = lock(&self.kept);
+        kept.retain(|page| page.strong_count() > 0);
+        let oldest = kept.first().and_then(Weak::upgrade);
+        let Some(oldest) = oldest.filter(|page| clock::seconds_since(page.since) > self.reading_seconds) else {
+            return false;
+        };
+        // It may be there for long yet, until its readers read on or leave.
+        kept.remove(0);
+        lock(&oldest.content).take();
+        true
     }
 }
 
@@ -195,45 +188,70 @@ pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
+/// A page that was made.
+#[derive(Debug)]
+pub(super) struct Page {
+    since: u64,
+    length: usize,
+    /// None once its readers took too long.
+    content: Mutex<Option<Content>>,
+}
+
+#[derive(Debug)]
+struct Content {
+    bytes: Bytes,
+    /// Those of its readers.
+    places: Vec<Place>,
+    _room: OwnedSemaphorePermit,
+}
+
 /// Who makes one page. Dropped early, by a panic or the end of the runtime, it tells those who wait.
 struct Maker {
     pages: Arc<Pages>,
-    wish: Wish,
+    kind: Kind,
     sender: watch::Sender<Option<Made>>,
 }
 
 impl Maker {
     fn make(self) {
+        let Some(room) = self.pages.room() else { return };
         let start = clock::ticks();
-        let page = write_page(&self.pages.registry, self.wish.format, self.wish.encoding);
+        let page = write_page(&self.pages.registry, self.kind);
         PAGE_SECONDS.observe(clock::seconds_since(start));
         let made = page.map_err(|_| Failure).map(|(page, bytes)| {
             PAGE_BYTES.observe(bytes as f64);
-            Bytes::from(page)
+            self.keep(page, room)
         });
-        self.end(self.pages.somebody_waits().then(|| made.clone()));
+        self.end();
         self.sender.send_replace(Some(made));
     }
 
+    fn keep(&self, page: Vec<u8>, room: OwnedSemaphorePermit) -> Arc<Page> {
+        let length = page.len();
+        let content = Content { bytes: Bytes::from(page), places: Vec::new(), _room: room };
+        let mut kept = lock(&self.pages.kept);
+        kept.retain(|page| page.strong_count() > 0);
+        let page = Arc::new(Page { since: clock::ticks(), length, content: Mutex::new(Some(content)) });
+        kept.push(Arc::downgrade(&page));
+        page
+    }
+
     /// Whoever asks from now on gets a page of his own: what is in this one may have changed.
-    fn end(&self, kept: Option<Made>) {
-        let mut kinds = lock(&self.pages.kinds);
-        let kind = &mut kinds[self.wish.kind()];
-        kind.making = None;
-        kind.last = kept.map(|made| (kind.begun, made));
+    fn end(&self) {
+        lock(&self.pages.making)[self.kind.number()] = None;
     }
 }
 
 impl Drop for Maker {
     fn drop(&mut self) {
         if self.sender.borrow().is_none() {
-            self.end(None);
+            self.end();
         }
     }
 }
 
 /// The page as it is sent, and how long it is as it is read.
-fn write_page(registry: &Registry, format: Format, encoding: Encoding) -> io::Result<(Vec<u8>, usize)> {
+fn write_page(registry: &Registry, Kind { format, encoding }: Kind) -> io::Result<(Vec<u8>, usize)> {
     let mut page = Vec::new();
     let bytes = match encoding {
         Encoding::Identity => {
@@ -272,29 +290,28 @@ impl<W: Write> Write for Counted<W> {
 /// A page on its way to one scraper.
 #[derive(Debug)]
 pub(super) struct Body {
-    reader: Arc<Reader>,
-    length: usize,
+    page: Arc<Page>,
     sent: usize,
     /// Other requests have their turn before the next piece.
     pausing: bool,
 }
 
-#[derive(Debug)]
-struct Reader {
-    since: u64,
-    /// None once it took too long.
-    content: Mutex<Option<(Bytes, Place)>>,
-}
-
 impl Body {
     /// All of `page`; or its length alone, which is what HEAD asks for.
-    pub(super) fn new(pages: &Pages, page: Bytes, place: Place, whole: bool) -> Body {
-        let length = page.len();
-        let reader = Arc::new(Reader { since: clock::ticks(), content: Mutex::new(Some((page, place))) });
-        let mut readers = lock(&pages.readers);
-        readers.retain(|reader| reader.strong_count() > 0);
-        readers.push(Arc::downgrade(&reader));
-        Body { reader, length, sent: if whole { 0 } else { length }, pausing: false }
+    pub(super) fn new(page: Arc<Page>, place: Place, whole: bool) -> Body {
+        if let Some(content) = &mut *lock(&page.content) {
+            content.places.push(place);
+        }
+        Body { sent: if whole { 0 } else { page.length }, page, pausing: false }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(content) = &mut *lock(&self.page.content) {
+            // One is like another.
+            content.places.pop();
+        }
     }
 }
 
@@ -302,11 +319,11 @@ impl MessageBody for Body {
     type Error = io::Error;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.length as u64)
+        BodySize::Sized(self.page.length as u64)
     }
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        if self.sent >= self.length {
+        if self.sent >= self.page.length {
             return Poll::Ready(None);
         }
         if std::mem::replace(&mut self.pausing, false) {
@@ -315,14 +332,14 @@ impl MessageBody for Body {
             return Poll::Pending;
         }
         let piece = {
-            let content = lock(&self.reader.content);
-            let Some((page, _)) = &*content else {
+            let content = lock(&self.page.content);
+            let Some(Content { bytes, .. }) = &*content else {
                 return Poll::Ready(Some(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "the scraper read too slowly while others waited",
                 ))));
             };
-            page.slice(self.sent..self.length.min(self.sent + PIECE))
+            bytes.slice(self.sent..bytes.len().min(self.sent + PIECE))
         };
         self.sent += piece.len();
         self.pausing = true;
@@ -384,42 +401,100 @@ mod tests {
         assert!(!Arc::ptr_eq(&pages, &Pages::of(&other, 8)));
     }
 
-    #[cfg(feature = "test-util")]
-    #[test]
-    fn a_reader_that_is_too_slow_loses_its_place_to_one_that_waits() {
-        use std::future::poll_fn;
+    const TEXT: Kind = Kind { format: Format::Text, encoding: Encoding::Identity };
 
-        let time = clock::Manual::start();
-        let pages = Pages::of(&Registry::new(), 2);
+    const AN_HOUR: f64 = 3_600.0;
+
+    /// Pages of many pieces.
+    fn long_pages(in_flight: usize, reading_seconds: f64) -> Arc<Pages> {
+        let registry = Registry::new();
+        let opts = prometheus::Opts::new("long", "A long family");
+        let family = prometheus::GaugeVec::new(opts, &["number"]).expect("a name");
+        (0..PIECE / 10).for_each(|number| family.with_label_values(&[&number.to_string()]).set(1.0));
+        registry.register(Box::new(family)).expect("a fresh registry");
+        Arc::new(Pages::new(&registry, in_flight, reading_seconds))
+    }
+
+    /// One who has read a piece of a page of its own.
+    async fn slow_reader(pages: &Arc<Pages>) -> Body {
+        let place = pages.place().await.expect("a place");
+        let mut body = Body::new(pages.page(TEXT).await.expect("a page"), place, true);
+        assert!(matches!(next(&mut body).await, Some(Ok(_))));
+        body
+    }
+
+    /// The next piece, after whatever pauses.
+    async fn next(body: &mut Body) -> Option<io::Result<Bytes>> {
+        std::future::poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await
+    }
+
+    async fn is_broken_off(body: &mut Body) -> bool {
+        matches!(next(body).await, Some(Err(_)))
+    }
+
+    #[test]
+    fn slow_readers_of_all_pages_make_room_for_the_next() {
+        let pages = long_pages(1_000, 0.0);
         actix_web::rt::System::new().block_on(async {
-            let place = async || pages.place().await.expect("a place");
-            let reader = |place| Body::new(&pages, Bytes::from(vec![b'x'; 3 * PIECE]), place, true);
-            let (mut slow, mut slower) = (reader(place().await), reader(place().await));
-            time.advance(Duration::from_secs(1));
-            let early = time::timeout(Duration::from_millis(1), place()).await;
-            assert!(early.is_err(), "nobody has read for too long");
-            time.advance(Duration::from_secs(1));
-            let _third = place().await;
-            let is_broken_off = |body: &Body| lock(&body.reader.content).is_none();
-            assert!(is_broken_off(&slow) != is_broken_off(&slower), "one makes room for one");
-            // The one that was broken off is there yet: what was sent to it before has not been read.
-            let fourth = time::timeout(Duration::from_secs(10), place()).await;
-            assert!(fourth.is_ok(), "the other makes room too");
-            for body in [&mut slow, &mut slower] {
-                let piece = poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await;
-                assert!(matches!(piece, Some(Err(_))));
+            let mut slow = Vec::new();
+            for _ in 0..ROOMS {
+                slow.push(slow_reader(&pages).await);
             }
+            for _ in 0..100 {
+                slow.push(Body::new(slow[0].page.clone(), pages.place().await.expect("a place"), true));
+            }
+            let _next = pages.page(TEXT).await.expect("a page");
+            let mut broken_off = 0;
+            for body in &mut slow {
+                broken_off += usize::from(is_broken_off(body).await);
+            }
+            assert_eq!(broken_off, 101, "all who read the oldest page, and nobody else");
+            assert_eq!(pages.places.available_permits(), 1_000 - (ROOMS - 1));
+            drop(slow);
+            assert_eq!(pages.places.available_permits(), 1_000);
         });
     }
 
     #[test]
+    fn nobody_is_broken_off_who_has_not_read_for_long() {
+        let pages = long_pages(1_000, AN_HOUR);
+        actix_web::rt::System::new().block_on(async {
+            let mut readers = Vec::new();
+            for _ in 0..ROOMS {
+                readers.push(slow_reader(&pages).await);
+            }
+            let mut next = pin!(pages.page(TEXT));
+            assert!(time::timeout(5 * IMPATIENCE, next.as_mut()).await.is_err(), "there is no room");
+            for body in &mut readers {
+                assert!(!is_broken_off(body).await);
+            }
+            readers.pop();
+            assert!(next.await.is_ok(), "somebody has read all, or left");
+        });
+    }
+
+    #[test]
+    fn one_who_reads_too_slowly_gives_its_place_to_one_who_comes() {
+        for (reading_seconds, gives) in [(0.0, true), (AN_HOUR, false)] {
+            let pages = long_pages(2, reading_seconds);
+            actix_web::rt::System::new().block_on(async {
+                let (mut first, mut second) = (slow_reader(&pages).await, slow_reader(&pages).await);
+                let place = time::timeout(5 * IMPATIENCE, pages.place()).await;
+                assert_eq!(place.is_ok(), gives);
+                assert_eq!(is_broken_off(&mut first).await, gives);
+                assert!(!is_broken_off(&mut second).await, "one makes room for one");
+            });
+        }
+    }
+
+    #[test]
     fn a_body_is_its_page_in_pieces_with_pauses() {
-        let pages = Pages::of(&Registry::new(), 1);
-        let page: Vec<u8> = (0..PIECE * 2 + 1).map(|n| n as u8).collect();
+        let pages = long_pages(1, AN_HOUR);
         actix_web::rt::System::new().block_on(async {
             let place = pages.place().await.expect("a place");
-            let body = Body::new(&pages, Bytes::from(page.clone()), place, true);
-            let mut body = pin!(body);
+            let page = pages.page(TEXT).await.expect("a page");
+            let whole = lock(&page.content).as_ref().expect("just made").bytes.clone();
+            let mut body = pin!(Body::new(page, place, true));
             let (mut read, mut pauses) = (Vec::new(), 0);
             while let Some(piece) = std::future::poll_fn(|context| {
                 let piece = body.as_mut().poll_next(context);
@@ -430,8 +505,8 @@ mod tests {
             {
                 read.extend_from_slice(&piece.expect("not broken off"));
             }
-            assert!(read == page);
-            assert_eq!(pauses, 2);
+            assert!(read == whole);
+            assert_eq!(pauses, whole.len().div_ceil(PIECE) - 1);
         });
     }
 }

@@ -12,12 +12,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus::Registry;
 
 use super::access::BearerToken;
-use super::pages::{Body, Encoding, Failure, Pages};
+use super::pages::{Body, Encoding, Failure, Kind, Pages};
 use crate::exposition::Format;
 use crate::health::scrapes::{self, ScrapeResult};
 
-/// How many scrapes are answered at a time unless the builder says otherwise.
-const IN_FLIGHT: usize = 8;
+/// How many scrapes are answered at a time unless the builder says otherwise. One costs a connection and what is being
+/// sent to it; the pages are shared.
+const IN_FLIGHT: usize = 256;
 /// How long a scraper waits that does not say it.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A scraper that says it waits longer is not believed.
@@ -95,11 +96,13 @@ impl Scrape {
         self
     }
 
-    /// Answers `n` scrapes at a time, 8 unless set, and at least one; all services with the same registry and number
-    /// share the bound, whichever thread they are on.
+    /// Answers `n` scrapes at a time, 256 unless set, and at least one; all services with the same registry and number
+    /// share the bound, whichever thread they are on. One that comes beyond it waits for its turn as long as its scraper
+    /// does, then it gets 503 with Retry-After; when more than 1,024 wait, at once.
     ///
-    /// One that comes beyond it waits for its turn as long as its scraper does, then it gets 503 with Retry-After; when
-    /// more than 1,024 wait, at once. A scraper that has read for longer than 10 s loses its place to one that waits.
+    /// Whoever asks at the same time shares a page, and eight pages are kept while they are read. When there is no place
+    /// or no room for the next, those who have been reading the oldest page for longer than a second are broken off: `n`
+    /// readers who are slow delay a scrape by a second at most.
     #[must_use]
     pub fn scrapes_in_flight(mut self, n: usize) -> Scrape {
         // As many as the semaphore behind it can count.
@@ -136,19 +139,18 @@ impl Door {
         }
         let format = format(request.headers());
         let encoding = encoding(request);
-        let wish = self.pages.wish(format, encoding);
         let mut placed = false;
         let page = async {
             let place = self.pages.place().await.ok_or(Miss::Busy)?;
             placed = true;
-            let page = self.pages.page(wish).await.map_err(Miss::Failed)?;
+            let page = self.pages.page(Kind { format, encoding }).await.map_err(Miss::Failed)?;
             Ok((page, place))
         };
         let page = timeout(patience(request.headers()), page).await;
         match page.unwrap_or(Err(if placed { Miss::Timeout } else { Miss::Busy })) {
             Ok((page, place)) => {
                 scrapes::count(ScrapeResult::Ok);
-                let body = Body::new(&self.pages, page, place, request.method() == Method::GET);
+                let body = Body::new(page, place, request.method() == Method::GET);
                 let mut response = HttpResponse::Ok();
                 response
                     .content_type(format.content_type())

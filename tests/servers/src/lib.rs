@@ -2,11 +2,14 @@
 //! project.
 //!
 //! A server ends with its value, and with the process that started it, however that ends: a shell of ours holds the
-//! other end of a pipe, and ends the server when the pipe closes. So a server may stand in a `static`.
+//! other end of a pipe, and ends the server when the pipe closes. So a server may stand in a `static`. [`eventually`] waits
+//! for what any other process does.
 
+mod patience;
 mod postgres;
 mod process;
 mod redis;
 
+pub use patience::{at_length, eventually};
 pub use postgres::Postgres;
 pub use redis::Redis;

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::process::{Directory, Server, Signal, eventually, free_port, started};
+use crate::eventually;
+use crate::process::{Directory, Server, Signal, free_port, started};
 
 /// How often another process may take the port that was chosen.
 const STARTS: u32 = 5;

@@ -5,27 +5,10 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Another process answers when it answers: it is asked so often, with a pause between.
-const TRIES: u32 = 1200;
-const PAUSE: Duration = Duration::from_millis(25);
-
-/// Asks another process until it says yes; its last no, when it never does.
-pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let mut last = String::new();
-    for _ in 0..TRIES {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(no) => last = no,
-        }
-        sleep(PAUSE);
-    }
-    panic!("asked {TRIES} times in vain, at last: {last}");
-}
+use crate::eventually;
 
 /// A port that was free a moment ago; another process may take it before the server does.
 pub(crate) fn free_port() -> u16 {

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::process::{Directory, Server, Signal, eventually, free_port, started};
+use crate::eventually;
+use crate::process::{Directory, Server, Signal, free_port, started};
 
 /// How often another process may take the port that was chosen.
 const STARTS: u32 = 5;

@@ -1,4 +1,4 @@
-//! What the tests stand on: child processes that end with their test, a client, the page as samples, bounded patience.
+//! What the tests stand on: child processes that end with their test, a client, the page as samples.
 
 mod client;
 mod demo;
@@ -8,8 +8,6 @@ mod raw;
 mod samples;
 
 use std::process::{Child, ExitStatus};
-use std::thread::sleep;
-use std::time::Duration;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use demo::{Demo, PASSWORD, program};
@@ -17,39 +15,12 @@ pub(crate) use prometheus::{Prometheus, promtool_check_metrics};
 pub(crate) use python::parse_both;
 pub(crate) use raw::Raw;
 pub(crate) use samples::Samples;
+pub(crate) use servers::{at_length, eventually};
 
 /// OpenMetrics, as Prometheus asks for it.
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 /// The text format, as Prometheus asks for it.
 pub(crate) const TEXT: &str = "text/plain;version=0.0.4";
-
-/// Another process answers when it answers: it is asked so often, with a pause between.
-const TRIES: u32 = 600;
-const PAUSE: Duration = Duration::from_millis(50);
-/// The pause where what is asked for takes half a minute by its nature, of a machine with nothing else to do.
-const LONG_PAUSE: Duration = Duration::from_millis(300);
-
-/// Asks another process until it says yes; its last no, when it never does.
-pub(crate) fn eventually<T>(ask: impl FnMut() -> Result<T, String>) -> T {
-    asked_every(PAUSE, ask)
-}
-
-/// As `eventually`, with six times the patience.
-pub(crate) fn at_length<T>(ask: impl FnMut() -> Result<T, String>) -> T {
-    asked_every(LONG_PAUSE, ask)
-}
-
-fn asked_every<T>(pause: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let mut last = String::new();
-    for _ in 0..TRIES {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(no) => last = no,
-        }
-        sleep(pause);
-    }
-    panic!("asked {TRIES} times in vain, at last: {last}");
-}
 
 /// A child process that does not outlive its test, however the test ends.
 pub(crate) struct Process(pub(crate) Child);
