@@ -284,10 +284,7 @@ impl Activity {
     /// A user is active. An empty id is nobody.
     #[inline]
     pub fn seen(&self, user: impl AsRef<[u8]>) {
-        let user = user.as_ref();
-        if !user.is_empty() {
-            self.inner.see(self.inner.key.tag(user), self.inner.now());
-        }
+        self.inner.see_user(user.as_ref());
     }
 
     /// Something that users do has happened; `event` names it, by itself or through [`event_name`].
@@ -367,6 +364,13 @@ impl fmt::Debug for Activity {
 }
 
 impl Inner {
+    /// Once in the program, with all that it does in one piece.
+    fn see_user(&self, user: &[u8]) {
+        if !user.is_empty() {
+            self.see(self.key.tag(user), self.now());
+        }
+    }
+
     #[inline]
     fn see(&self, tag: Tag, now: u32) {
         self.users.record(tag, now);
@@ -388,7 +392,7 @@ impl Inner {
     }
 
     /// The second now. Those of the windows' past are not below 2.
-    #[inline]
+    #[inline(always)]
     fn now(&self) -> u32 {
         let seconds = match &self.clock {
             Clock::Process => clock::uptime() as u32,
@@ -432,10 +436,20 @@ impl Inner {
             Some(_) => (Scope::Cluster, sketch::relative_error(builder::PRECISION)),
             None => (Scope::Process, self.users.relative_error()),
         };
-        let (users, events) = cluster.unwrap_or_else(|| {
-            let events = self.events.iter().map(|(event, users)| (event, users.counts(&since, now)));
-            (self.users.counts(&since, now), events.collect())
-        });
+        let count = |windows: &Windows| {
+            let counts = windows.counts(&since, now);
+            windows.tend(counts.last().copied().unwrap_or(0), || self.now());
+            counts
+        };
+        let (users, events) = match cluster {
+            Some(counts) => {
+                // The windows of the process are not shown, but go back to being exact all the same.
+                let all = std::iter::once(&self.users).chain(self.events.iter().map(|(_, users)| users));
+                all.filter(|windows| windows.structure() == Structure::Sketch).for_each(|windows| drop(count(windows)));
+                counts
+            }
+            None => (count(&self.users), self.events.iter().map(|(event, users)| (event, count(users))).collect()),
+        };
         Snapshot {
             users,
             events,

@@ -20,14 +20,26 @@ pub(super) enum Recorded {
     Before,
     /// It was there.
     Known,
-    /// It has a slot now.
+    /// It has a slot now, or has one again.
     New,
     /// There is no room for it.
     Full,
 }
 
+impl Recorded {
+    /// Of a user whose slot said `seen`.
+    #[inline]
+    fn again(seen: u64, horizon: u32) -> Recorded {
+        if second_of(seen) < horizon { Recorded::New } else { Recorded::Known }
+    }
+}
+
 /// How far from its home a user may stand. In a table that is half full nobody is expected to stand beyond 65.
 const REACH: usize = if cfg!(loom) { 2 } else { 128 };
+
+/// Slots from its home on that are looked at together, without a branch for each. In a table that is half full, 19 of 20
+/// users stand there.
+const NEAR: usize = if cfg!(loom) { 2 } else { 4 };
 
 /// The latest second that a slot can hold: after four years of one process, time stands still here.
 pub(super) const LAST_SECOND: u32 = (1 << (64 - Tag::BITS)) - 1;
@@ -60,6 +72,27 @@ impl Table {
     #[inline]
     pub(super) fn record(&self, tag: Tag, second: u32, horizon: u32) -> Recorded {
         let reach = self.reach(tag);
+        let mut near = None;
+        for slot in reach[..NEAR].iter().rev() {
+            let word = slot.load(SeqCst);
+            near = if tag_of(word) == tag { Some((slot, word)) } else { near };
+        }
+        match near {
+            // Not one that is empty or free, which user 0 would be found in.
+            Some((slot, seen)) if second_of(seen) > second_of(FREE) => {
+                if second_of(seen) >= second {
+                    return Recorded::Before;
+                }
+                if slot.compare_exchange(seen, word(tag, second), SeqCst, SeqCst).is_ok() {
+                    return Recorded::again(seen, horizon);
+                }
+            }
+            _ => {}
+        }
+        self.record_anywhere(reach, tag, second, horizon)
+    }
+
+    fn record_anywhere(&self, reach: &[AtomicU64], tag: Tag, second: u32, horizon: u32) -> Recorded {
         loop {
             let mut room = None;
             let mut there = None;
@@ -86,7 +119,7 @@ impl Table {
             // Fails when the slot changed hands, or its user was seen by another thread. Either way: once more.
             if slot.compare_exchange(seen, word(tag, second), SeqCst, SeqCst).is_ok() {
                 if there.is_some() {
-                    return Recorded::Known;
+                    return Recorded::again(seen, horizon);
                 }
                 write_before_read();
                 if self.remove_twins(tag) {

@@ -2,27 +2,31 @@
 
 use super::hash::Tag;
 use super::sketch::{Sketch, relative_error};
-use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+use super::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
 use super::sync::{OnceLock, write_before_read};
 use super::table::{Recorded, Table};
 
 /// See the file's head.
 ///
-/// It goes from the table to the sketch once, when more users than the limit were seen within the widest window, and
-/// stays there. Nothing waits, and nothing is lost: whoever writes to the table looks afterwards whether it is being
-/// left, and whoever leaves it says so before it reads it, so one of the two takes each user over.
+/// It goes from the table to the sketch when more users than the limit were seen within the widest window. Nothing waits,
+/// and nothing is lost: whoever writes to the table looks afterwards whether it is being left, and whoever leaves it says
+/// so before it reads it, so one of the two takes each user over.
+///
+/// It goes back when there are few again: from the moment that the sketch reads half the limit, users are recorded in
+/// both, and when that has gone on for the widest window, the table holds all of them. Both say of a user only what is
+/// true, so neither is ever emptied: what they hold from before leaves the windows by itself.
 pub(super) struct Windows {
+    /// A [`Phase`].
+    phase: AtomicU64,
+    table: Table,
+    sketch: OnceLock<Sketch>,
     limit: usize,
     precision: u32,
     /// Seconds from now back to where the widest window begins.
     widest: u32,
-    table: Table,
-    sketch: OnceLock<Sketch>,
-    /// The table is being left, or was.
-    leaving: AtomicBool,
-    /// Everything that the table held is in the sketch.
-    left: AtomicBool,
-    /// At least as many as the table holds of the widest window.
+    /// The latest era whose table is in the sketch as a whole.
+    taken_over: AtomicU32,
+    /// At least as many as the table holds of the widest window, while it is written to.
     users: AtomicUsize,
 }
 
@@ -35,16 +39,50 @@ pub enum Structure {
     Sketch,
 }
 
+/// Where users are recorded, as one word: two bits of a kind, thirty of an era, and a second.
+///
+/// An era begins whenever the table is left, so that what is said of one is never taken for another's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Phase(u64);
+
+impl Phase {
+    /// In the table, which answers.
+    const TABLE: u64 = 0;
+    /// In the sketch, which answers.
+    const SKETCH: u64 = 1;
+    /// In both, since the phase's second; the sketch answers.
+    const BOTH: u64 = 2;
+    const KIND: u64 = 3;
+    /// A second that no window reaches back to.
+    const NEVER: u32 = u32::MAX;
+
+    const fn new(kind: u64, era: u32, since: u32) -> Phase {
+        Phase((since as u64) << 32 | (era as u64) << 2 | kind)
+    }
+
+    const fn kind(self) -> u64 {
+        self.0 & Phase::KIND
+    }
+
+    const fn era(self) -> u32 {
+        (self.0 as u32) >> 2
+    }
+
+    const fn since(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
 impl Windows {
     pub(super) fn new(limit: usize, precision: u32, widest: u32) -> Windows {
         Windows {
+            phase: AtomicU64::new(Phase::new(Phase::TABLE, 0, 0).0),
+            table: Table::new(limit),
+            sketch: OnceLock::new(),
             limit,
             precision,
             widest,
-            table: Table::new(limit),
-            sketch: OnceLock::new(),
-            leaving: AtomicBool::new(false),
-            left: AtomicBool::new(false),
+            taken_over: AtomicU32::new(0),
             users: AtomicUsize::new(0),
         }
     }
@@ -55,11 +93,12 @@ impl Windows {
         self.record_at(tag, second, self.horizon(second), second);
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_at(&self, tag: Tag, second: u32, horizon: u32, now: u32) {
-        if self.leaving.load(Acquire) {
-            self.sketch().record(tag, second);
-            return;
+        match self.phase().kind() {
+            Phase::TABLE => {}
+            Phase::SKETCH => return self.sketch().record(tag, second),
+            _ => return self.record_in_both(tag, second, horizon, now),
         }
         match self.table.record(tag, second, horizon) {
             Recorded::Before => return,
@@ -68,8 +107,18 @@ impl Windows {
             Recorded::Full => self.leave(now),
         }
         write_before_read();
-        if self.leaving.load(SeqCst) {
+        if self.phase().kind() != Phase::TABLE {
             self.sketch().record(tag, second);
+        }
+    }
+
+    #[cold]
+    fn record_in_both(&self, tag: Tag, second: u32, horizon: u32, now: u32) {
+        self.sketch().record(tag, second);
+        match self.table.record(tag, second, horizon) {
+            Recorded::Before | Recorded::Known => {}
+            Recorded::New => self.grown(now),
+            Recorded::Full => self.leave(now),
         }
     }
 
@@ -82,15 +131,42 @@ impl Windows {
     /// How many users were seen at or after each of the seconds `since`, which fall, the last at most `widest` before
     /// `now`.
     pub(super) fn counts(&self, since: &[u32], now: u32) -> Vec<u64> {
-        if !self.leaving.load(Acquire) {
+        if self.structure() == Structure::Exact {
             return self.table.counts(since);
         }
         self.finish_leaving(now);
         self.sketch().counts(since).into_iter().map(|count| count.round() as u64).collect()
     }
 
+    /// Takes the next step on the way back to the table, if it is time: `users` were counted in the widest window just
+    /// now. `clock` tells the second.
+    pub(super) fn tend(&self, users: u64, clock: impl Fn() -> u32) {
+        let phase = self.phase();
+        match phase.kind() {
+            Phase::SKETCH if users <= self.limit as u64 / 2 => {
+                let now = clock();
+                self.finish_leaving(now);
+                let there: u64 = self.table.counts(&[self.horizon(now)]).iter().sum();
+                self.users.store(there as usize, Relaxed);
+                let both = Phase::new(Phase::BOTH, phase.era(), Phase::NEVER);
+                if self.change(phase, both) {
+                    write_before_read();
+                    // Whoever read the clock, and then saw the phase before, did so at this second or earlier.
+                    let since = clock().saturating_add(1);
+                    self.change(both, Phase::new(Phase::BOTH, phase.era(), since));
+                }
+            }
+            // Everybody of the widest window was recorded in the table.
+            Phase::BOTH if self.horizon(clock()) > phase.since() => {
+                self.change(phase, Phase::new(Phase::TABLE, phase.era(), 0));
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
     pub(super) fn structure(&self) -> Structure {
-        if self.leaving.load(Relaxed) { Structure::Sketch } else { Structure::Exact }
+        if self.phase().kind() == Phase::TABLE { Structure::Exact } else { Structure::Sketch }
     }
 
     pub(super) fn relative_error(&self) -> f64 {
@@ -117,7 +193,7 @@ impl Windows {
         }
     }
 
-    /// Every user and when it was seen; nothing once the sketch is in use.
+    /// Every user and when it was seen; nothing while the sketch is in use.
     pub(super) fn for_each_user(&self, now: u32, visit: &mut dyn FnMut(Tag, u32)) {
         if self.structure() == Structure::Exact {
             self.table.for_each(self.horizon(now), visit);
@@ -126,6 +202,7 @@ impl Windows {
 
     /// Takes over a cell of another's sketch, which makes this one a sketch too; false if there is no such cell.
     pub(super) fn merge_cell(&self, register: usize, rank: usize, second: u32, now: u32) -> bool {
+        // Whoever is in the cell is in no table, so a way back begins anew.
         self.leave(now);
         self.sketch().merge_cell(register, rank, second)
     }
@@ -135,7 +212,26 @@ impl Windows {
         now.saturating_sub(self.widest)
     }
 
+    #[inline]
+    fn phase(&self) -> Phase {
+        Phase(self.phase.load(SeqCst))
+    }
+
+    /// False if it was another by then.
+    fn change(&self, from: Phase, to: Phase) -> bool {
+        self.phase.compare_exchange(from.0, to.0, SeqCst, SeqCst).is_ok()
+    }
+
+    #[inline]
     fn sketch(&self) -> &Sketch {
+        match self.sketch.get() {
+            Some(sketch) => sketch,
+            None => self.first_sketch(),
+        }
+    }
+
+    #[cold]
+    fn first_sketch(&self) -> &Sketch {
         self.sketch.get_or_init(|| Sketch::new(self.precision))
     }
 
@@ -156,21 +252,32 @@ impl Windows {
         }
     }
 
-    /// Goes over to the sketch.
+    /// Goes over to the sketch, or gives up going back.
     #[cold]
     fn leave(&self, now: u32) {
-        self.sketch();
-        self.leaving.store(true, SeqCst);
+        self.first_sketch();
+        loop {
+            let phase = self.phase();
+            let left = match phase.kind() {
+                Phase::TABLE => Phase::new(Phase::SKETCH, phase.era() + 1, 0),
+                Phase::BOTH => Phase::new(Phase::SKETCH, phase.era(), 0),
+                _ => break,
+            };
+            if self.change(phase, left) {
+                break;
+            }
+        }
         self.finish_leaving(now);
     }
 
     /// Takes the table's users over, which another thread may be doing too: it comes to the same.
     fn finish_leaving(&self, now: u32) {
-        if !self.left.load(Acquire) {
+        let era = self.phase().era();
+        if self.taken_over.load(Acquire) < era {
             write_before_read();
             let sketch = self.sketch();
             self.table.for_each(self.horizon(now), &mut |tag, second| sketch.record(tag, second));
-            self.left.store(true, SeqCst);
+            self.taken_over.fetch_max(era, SeqCst);
         }
     }
 }

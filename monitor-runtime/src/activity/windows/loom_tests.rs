@@ -109,3 +109,61 @@ fn loom_who_counts_while_the_table_is_left_misses_nobody() {
         assert!(before >= 1, "{before}");
     });
 }
+
+/// Leaves the table for one user too many, and waits until the sketch is empty again.
+fn left() -> Windows {
+    let windows = Windows::new(2, 1, WIDEST);
+    (0..3).for_each(|user| windows.record(tag(user), NOW));
+    assert_eq!(windows.structure(), Structure::Sketch);
+    windows
+}
+
+#[test]
+fn loom_who_is_seen_when_the_way_back_begins_is_in_the_table_at_its_end() {
+    model(3, || {
+        let windows = Arc::new(left());
+        let begin = NOW + WIDEST + 1;
+        let clock = Arc::new(AtomicU32::new(begin));
+        let other = {
+            let (windows, clock) = (windows.clone(), clock.clone());
+            thread::spawn(move || {
+                let second = clock.load(SeqCst);
+                windows.record(tag(3), second);
+                second
+            })
+        };
+        windows.tend(0, || clock.load(SeqCst));
+        // Time passes while the other may still be about to record.
+        clock.store(begin + 2, SeqCst);
+        windows.tend(0, || clock.load(SeqCst));
+        let second = other.join().expect("no panic");
+        // As soon as the table may answer, or the next time that somebody asks.
+        let now = begin + 2 + WIDEST;
+        windows.tend(0, || now);
+        assert_eq!(windows.structure(), Structure::Exact);
+        assert_eq!(count(&windows, now), u64::from(second == begin + 2));
+    });
+}
+
+#[test]
+fn loom_no_user_is_lost_when_the_table_is_taken_and_left_again() {
+    model(2, || {
+        let windows = Arc::new(left());
+        let now = NOW + 3 * WIDEST;
+        windows.tend(0, || NOW + WIDEST + 1);
+        let other = {
+            let windows = windows.clone();
+            thread::spawn(move || windows.record(tag(0b00), now))
+        };
+        windows.tend(0, || now);
+        assert_eq!(windows.structure(), Structure::Exact);
+        // Left for another's cell.
+        assert!(windows.merge_cell(1, 0, now, now));
+        other.join().expect("no panic");
+        assert_eq!(windows.structure(), Structure::Sketch);
+        windows.finish_leaving(now);
+        let mut registers = Vec::new();
+        windows.sketch().for_each_cell(now, &mut |register, _, _| registers.push(register));
+        assert_eq!(registers, [0, 1]);
+    });
+}

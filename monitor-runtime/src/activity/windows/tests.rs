@@ -75,6 +75,44 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each looks at the windows at every second of its time.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whichever_answers_it_is_right_however_often_it_changes(
+        waves in prop::collection::vec((1_u32..120, 1_u32..20, prop_oneof![0_u32..30, 60_u32..200]), 1..20),
+    ) {
+        // Waves of users in seconds of a minute's window, around a limit of 40; and pauses between them.
+        const MINUTE: u32 = 60;
+        let windows = Windows::new(40, 10, MINUTE);
+        let mut model = HashMap::new();
+        let mut now = MINUTE + 2;
+        let mut first = 0;
+        for (users, seconds, pause) in waves {
+            for second in 0..seconds {
+                for user in (first..first + users).filter(|user| user % seconds == second) {
+                    windows.record(tag(user), now);
+                    model.insert(user, now);
+                }
+                let since = [now - 9, now - MINUTE];
+                let counts = windows.counts(&since, now);
+                for (count, since) in counts.iter().zip(since) {
+                    let expected = model.values().filter(|seen| **seen >= since).count() as u64;
+                    match windows.structure() {
+                        Structure::Exact => prop_assert_eq!(*count, expected),
+                        Structure::Sketch => prop_assert!(count.abs_diff(expected) <= 4 + expected / 8),
+                    }
+                }
+                windows.tend(counts[1], || now);
+                now += 1;
+            }
+            first += users / 2;
+            now += pause;
+        }
+    }
+}
+
 #[test]
 fn a_minute_and_a_second_after_the_last_user_the_minute_is_empty() {
     for limit in [1, 1_000] {
@@ -114,6 +152,78 @@ fn the_limit_is_of_users_within_the_widest_window() {
 }
 
 #[test]
+fn few_users_for_a_whole_window_bring_the_table_back_as_often_as_it_takes() {
+    const MINUTE: u32 = 60;
+    let windows = Windows::new(100, 12, MINUTE);
+    let mut now = MINUTE + 2;
+    let scrape = |now: u32| {
+        let counts = windows.counts(&[now - MINUTE], now);
+        windows.tend(counts[0], || now);
+        counts[0]
+    };
+    for round in 0..5 {
+        (0..150).for_each(|user| windows.record(tag(round * 1_000 + user), now));
+        assert!(scrape(now).abs_diff(150) < 6);
+        assert_eq!(windows.structure(), Structure::Sketch, "round {round}");
+        // So many more that the way back is given up once.
+        now += MINUTE + 1;
+        assert_eq!(scrape(now), 0);
+        now += 10;
+        (0..110).for_each(|user| windows.record(tag(round * 1_000 + 200 + user), now));
+        assert!(scrape(now).abs_diff(110) < 5);
+        now += MINUTE + 1;
+        // Half the limit is few.
+        for _ in 0..MINUTE + 2 {
+            (0..50).for_each(|user| windows.record(tag(round * 1_000 + 400 + user), now));
+            assert!(scrape(now).abs_diff(50) <= 2, "round {round}");
+            assert_eq!(windows.structure(), Structure::Sketch, "round {round}");
+            now += 1;
+        }
+        assert!(scrape(now).abs_diff(50) <= 2);
+        assert_eq!(scrape(now), 50, "round {round}: the table answers, and it has all of them");
+        assert_eq!((windows.structure(), windows.relative_error()), (Structure::Exact, 0.0));
+        now += MINUTE;
+        assert_eq!(scrape(now), 0);
+    }
+}
+
+#[test]
+fn what_another_s_sketch_brings_is_not_lost_on_the_way_back() {
+    const MINUTE: u32 = 60;
+    let windows = Windows::new(100, 12, MINUTE);
+    let mut now = MINUTE + 2;
+    let scrape = |now: u32| {
+        let counts = windows.counts(&[now - MINUTE], now);
+        windows.tend(counts[0], || now);
+        counts[0]
+    };
+    (0..150).for_each(|user| windows.record(tag(user), now));
+    now += MINUTE + 1;
+    assert_eq!(scrape(now), 0);
+    now += MINUTE;
+    // Of a user that no table knows.
+    assert!(windows.merge_cell(7, 3, now, now));
+    for _ in 0..MINUTE {
+        assert_eq!(scrape(now), 1);
+        now += 1;
+    }
+    assert_eq!(windows.structure(), Structure::Sketch);
+}
+
+#[test]
+fn a_user_who_comes_back_after_a_window_is_one_of_the_limit_again() {
+    const MINUTE: u32 = 60;
+    let windows = Windows::new(100, 12, MINUTE);
+    let now = MINUTE + 2;
+    (0..100).for_each(|user| windows.record(tag(user), now));
+    let later = now + MINUTE + 1;
+    (100..200).for_each(|user| windows.record(tag(user), later));
+    assert_eq!(windows.structure(), Structure::Exact);
+    (0..100).for_each(|user| windows.record(tag(user), later));
+    assert_eq!(windows.structure(), Structure::Sketch);
+}
+
+#[test]
 fn users_are_told_apart_while_others_leave_and_their_slots_are_taken() {
     let windows = Windows::new(500, 14, 60);
     let mut model = HashMap::new();
@@ -148,6 +258,50 @@ fn threads_lose_no_user_while_the_table_is_left() {
     // The sketch of the same users is the same sketch, in whatever order they came.
     assert_eq!(windows.structure(), Structure::Sketch);
     assert_eq!(windows.counts(&since(now), now), alone.counts(&since(now), now));
+}
+
+#[test]
+fn threads_lose_no_user_while_the_table_is_left_and_taken_again() {
+    const MINUTE: u32 = 60;
+    // It is looked at in each quarter of the waves.
+    for minutes in 4..8 {
+        let windows = Windows::new(200, 12, MINUTE);
+        let clock = AtomicU32::new(MINUTE + 2);
+        let end = MINUTE + 2 + minutes * MINUTE + 30;
+        let see_until_the_end = |thread: u32| {
+            let mut seen = HashMap::new();
+            loop {
+                let now = clock.load(SeqCst);
+                // Of three threads 450 users in one minute of four, and 60 in the others.
+                let users = if (now / MINUTE).is_multiple_of(4) { 150 } else { 20 };
+                for user in (0..users).map(|user| user * 3 + thread) {
+                    windows.record(tag(user), now);
+                    seen.insert(user, now);
+                }
+                if now == end {
+                    return seen;
+                }
+            }
+        };
+        let model: HashMap<u32, u32> = std::thread::scope(|scope| {
+            let see_until_the_end = &see_until_the_end;
+            let threads = [0, 1, 2].map(|thread| scope.spawn(move || see_until_the_end(thread)));
+            while clock.load(SeqCst) < end {
+                let now = clock.fetch_add(1, SeqCst) + 1;
+                let counts = windows.counts(&[now - MINUTE], now);
+                windows.tend(counts[0], || clock.load(SeqCst));
+            }
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+        });
+        for since in [end, end - 9, end - MINUTE] {
+            let expected = model.values().filter(|seen| **seen >= since).count() as u64;
+            let count = windows.counts(&[since], end)[0];
+            match windows.structure() {
+                Structure::Exact => assert_eq!(count, expected, "{minutes} minutes"),
+                Structure::Sketch => assert!(count.abs_diff(expected) <= 2 + expected / 25, "{count} of {expected}"),
+            }
+        }
+    }
 }
 
 #[test]

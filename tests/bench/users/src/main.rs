@@ -2,6 +2,7 @@
 //!
 //! `users [updates|memory]`; both without an argument. `USERS` is the most users, 10,000,000 if it is not set.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use cardinality_estimator::CardinalityEstimator;
 use harness::{Suite, black_box, cpu_ns, heap};
 use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
-use monitor_runtime::activity::{Activity, Key};
+use monitor_runtime::activity::{Activity, Builder, Key};
 use monitor_runtime::prometheus::Registry;
+
+mod parts;
 
 const WINDOWS: usize = 5;
 
@@ -22,6 +25,9 @@ fn main() {
     if wanted.as_deref().is_none_or(|wanted| wanted == "updates") {
         updates(100_000);
         updates(1_000_000);
+    }
+    if wanted.as_deref().is_none_or(|wanted| wanted == "parts") {
+        parts::run(ids(100_000));
     }
     if wanted.as_deref().is_none_or(|wanted| wanted == "memory") {
         memory();
@@ -35,8 +41,17 @@ fn ours(exact_up_to: usize, readings_a_second: u64) -> Activity {
         0 => Duration::ZERO,
         n => Duration::from_secs((readings.fetch_add(1, Relaxed) / n).min(3_000)),
     };
+    settings(exact_up_to).clock(clock).build().expect("the settings are right")
+}
+
+/// As an application has it.
+fn by_its_own_clock(exact_up_to: usize) -> Activity {
+    settings(exact_up_to).build().expect("the settings are right")
+}
+
+fn settings(exact_up_to: usize) -> Builder {
     let builder = Activity::builder().registry(&Registry::new()).key(Key::from_secret("of sixteen bytes"));
-    builder.exact_up_to(exact_up_to).clock(clock).build().expect("the settings are right")
+    builder.exact_up_to(exact_up_to)
 }
 
 /// Ids of 13 bytes.
@@ -50,20 +65,31 @@ fn id(user: u64) -> [u8; 13] {
     id
 }
 
+fn ids(users: u64) -> &'static [[u8; 13]] {
+    (0..users).map(id).collect::<Vec<_>>().leak()
+}
+
+/// Calls `case` so often, each time with the number of another user.
+fn at_random(users: u64, calls: u64, mut case: impl FnMut(usize)) {
+    thread_local! {
+        static RANDOM: Cell<u64> = const { Cell::new(0x2545_F491_4F6C_DD1D) };
+    }
+    let mut random = RANDOM.get();
+    for _ in 0..calls {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        case(((random >> 32) * users >> 32) as usize);
+    }
+    RANDOM.set(random);
+}
+
 fn updates(users: u64) {
-    let ids: &'static [[u8; 13]] = (0..users).map(id).collect::<Vec<_>>().leak();
+    let ids = ids(users);
     let mut s = Suite::default();
     let mut add = |name: &str, mut case: Box<dyn FnMut(&'static [u8; 13])>| {
         ids.iter().for_each(&mut case);
-        let mut random = 0x2545_F491_4F6C_DD1D_u64;
-        s.add(name, move |calls| {
-            for _ in 0..calls {
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                case(black_box(&ids[((random >> 32) * users >> 32) as usize]));
-            }
-        });
+        s.add(name, move |calls| at_random(users, calls, |user| case(black_box(&ids[user]))));
     };
     add(
         "a random id, its bytes read (baseline)",
@@ -80,10 +106,14 @@ fn updates(users: u64) {
     );
     let exact = ours(users as usize, 0);
     add("**ours**, exact: seen in this second before", Box::new(move |id| exact.seen(id)));
+    let exact = by_its_own_clock(users as usize);
+    add("**ours**, exact: by the clock of the process", Box::new(move |id| exact.seen(id)));
     let exact = ours(users as usize, 1 << 10);
     add("**ours**, exact: a second passes every 1,024 calls", Box::new(move |id| exact.seen(id)));
     let sketch = ours(1, 0);
     add("**ours**, sketch: seen in this second before", Box::new(move |id| sketch.seen(id)));
+    let sketch = by_its_own_clock(1);
+    add("**ours**, sketch: by the clock of the process", Box::new(move |id| sketch.seen(id)));
     let sketch = ours(1, 1 << 10);
     add("**ours**, sketch: a second passes every 1,024 calls", Box::new(move |id| sketch.seen(id)));
     let mut sets: [HashSet<[u8; 13]>; WINDOWS] = Default::default();
