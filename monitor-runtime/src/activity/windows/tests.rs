@@ -304,20 +304,36 @@ fn threads_lose_no_user_while_the_table_is_left_and_taken_again() {
     }
 }
 
+/// Ids that whoever knows a key chose, and how many users of them a service with another one counts, and by what.
+fn seen_by(key: &Key, chosen: &[u32], limit: usize) -> (u64, Structure) {
+    let windows = Windows::new(limit, 14, WIDEST);
+    let now = WIDEST + 2;
+    chosen.iter().for_each(|user| windows.record(key.tag(&user.to_le_bytes()), now));
+    assert!(windows.bytes() < 4 << 20, "{} bytes", windows.bytes());
+    (windows.counts(&since(now), now)[0], windows.structure())
+}
+
 #[test]
 fn ids_chosen_to_crowd_a_few_registers_do_so_under_the_key_they_were_chosen_for_only() {
     let (known, secret) = (Key::from_secret("known"), Key::from_secret("secret"));
     // Into one register of 256.
     let crowd = |user: &u32| known.tag(&user.to_le_bytes()).bits() & 0xff == 0;
     let chosen: Vec<u32> = (0..).filter(crowd).take(3_000).collect();
-    let now = WIDEST + 2;
-    let count = |key: &Key| {
-        let windows = Windows::new(1, 14, WIDEST);
-        chosen.iter().for_each(|user| windows.record(key.tag(&user.to_le_bytes()), now));
-        windows.counts(&since(now), now)[0]
-    };
+    let count = |key| seen_by(key, &chosen, 1).0;
     assert!(count(&known).abs_diff(3_000) > 1_000, "{}", count(&known));
     assert!(count(&secret).abs_diff(3_000) < 100, "{}", count(&secret));
+}
+
+#[test]
+fn ids_chosen_to_crowd_one_place_of_the_table_do_so_under_the_key_they_were_chosen_for_only() {
+    let (known, secret) = (Key::from_secret("known"), Key::from_secret("secret"));
+    // Of a table for 100,000 a four thousandth, 50 slots.
+    let crowd = |user: &u32| known.tag(&user.to_le_bytes()).bits() >> (Tag::BITS - 12) == 7;
+    let chosen: Vec<u32> = (0..).filter(crowd).take(300).collect();
+    let (count, structure) = seen_by(&known, &chosen, 100_000);
+    assert_eq!(structure, Structure::Sketch);
+    assert!(count.abs_diff(300) < 10, "nobody is lost: {count}");
+    assert_eq!(seen_by(&secret, &chosen, 100_000), (300, Structure::Exact));
 }
 
 #[test]
@@ -333,7 +349,8 @@ fn users_who_crowd_one_place_of_the_table_make_it_a_sketch_and_are_not_lost() {
     assert!(windows.counts(&since(now), now)[0] > 900);
 }
 
-/// 1e7 with `MONITOR_MANY_USERS=10000000`.
+/// Under several keys. Ten million users under one are among the tests of the service, and with
+/// `MONITOR_MANY_USERS=10000000` here.
 #[test]
 fn the_sketch_keeps_its_bound() {
     let most = std::env::var("MONITOR_MANY_USERS").ok().and_then(|most| most.parse().ok()).unwrap_or(100_000);
