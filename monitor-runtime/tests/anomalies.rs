@@ -2,15 +2,21 @@
 #![cfg(feature = "test-util")]
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use monitor_runtime::anomaly::{self, Detector, Kind, Limits, Observed, Reason, Severity};
 use monitor_runtime::clock::Manual;
 use monitor_runtime::{Outcome, ToOutcome, Watched, detect_anomalies, sample_value};
+use tracing::Subscriber;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 
 fn counted(endpoint: &str, reason: &str) -> f64 {
     sample_value("anomaly_detection_triggered_total", &[("endpoint", endpoint), ("reason", reason)])
@@ -291,6 +297,42 @@ fn events_tell_of_every_call_but_at_most_once_a_second() {
     assert!(told.iter().all(|event| event.verdict.kind == Kind::Single && event.verdict.reason == Reason::Exception));
     assert_eq!(counted("events_a_second", "exception"), 100.0);
     assert_eq!(events.lost(), 0);
+}
+
+/// Events of the anomalies, as their fields in text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<BTreeMap<&'static str, String>>>>);
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: LayerContext<'_, S>) {
+        struct Fields(BTreeMap<&'static str, String>);
+        impl Visit for Fields {
+            fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+                self.0.insert(field.name(), format!("{value:?}"));
+            }
+        }
+        if event.metadata().target() == "monitor_runtime::anomaly" {
+            let mut fields = Fields(BTreeMap::from([("level", event.metadata().level().to_string())]));
+            event.record(&mut fields);
+            self.0.lock().expect("no panic").push(fields.0);
+        }
+    }
+}
+
+#[test]
+fn what_is_found_is_an_event_for_tracing_with_its_fields() {
+    let log = Log::default();
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    let time = Manual::start();
+    detect_anomalies("logged").latency_threshold(0.5).run(|| time.advance(SECOND * 2));
+    let mut events = log.0.lock().expect("no panic").clone();
+    // Places that disagree are told to whoever watches first.
+    events.retain(|event| event.contains_key("endpoint"));
+    let [event] = &events[..] else { panic!("one event: {events:?}") };
+    let says = |field: &str| event.get(field).unwrap_or_else(|| panic!("no {field} in {event:?}")).as_str();
+    let fields = ["level", "endpoint", "reason", "observed", "expected", "severity", "calls"].map(says);
+    assert_eq!(fields, ["WARN", r#""logged""#, r#""high_latency""#, "2.0", "0.5", r#""warning""#, "1"]);
+    assert!(says("since").parse::<f64>().expect("seconds") > 1.5e9, "{event:?}");
 }
 
 #[test]

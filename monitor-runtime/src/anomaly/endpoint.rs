@@ -318,3 +318,55 @@ impl Held {
         Some((verdict, std::mem::take(&mut self.calls)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_with_all_that_waits_for_it_takes_at_most_8_kib() {
+        assert!(size_of::<Endpoint>() <= 8_192, "{}", size_of::<Endpoint>());
+    }
+
+    /// What is told and counted of calls that are judged whenever they are ripe, or one by one.
+    fn found(calls: &[(u64, f32, Observed)], one_by_one: bool) -> (Vec<(Verdict, u64)>, [u64; Reason::ALL.len()]) {
+        let endpoint = Endpoint::new("batches");
+        let (mut told, mut counted, mut at) = (Vec::new(), [0; Reason::ALL.len()], 1_767_571_200_000);
+        let mut judge = || {
+            let findings = endpoint.judge();
+            told.extend(findings.told);
+            counted.iter_mut().zip(findings.counted).for_each(|(sum, more)| *sum += more);
+        };
+        for (after, seconds, observed) in calls {
+            at += after;
+            let call = Seen { at, seconds: *seconds, observed: *observed };
+            match endpoint.put(call) {
+                Put::Waits if !one_by_one => {}
+                Put::Waits | Put::Ripe => judge(),
+                Put::Full => unreachable!("it is emptied when it is ripe"),
+            }
+        }
+        judge();
+        (told, counted)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn the_same_calls_give_the_same_findings_however_they_are_batched(
+            calls in prop::collection::vec(
+                (
+                    0_u64..3_000,
+                    0.0..2.0_f32,
+                    prop_oneof![20 => Just(Observed::Success), 3 => Just(Observed::Exception), 2 => Just(Observed::Refused)],
+                ),
+                200..1_000,
+            ),
+        ) {
+            prop_assert_eq!(found(&calls, false), found(&calls, true));
+        }
+    }
+}

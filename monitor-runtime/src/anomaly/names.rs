@@ -214,3 +214,29 @@ impl fmt::Display for WatchErrors {
 }
 
 impl std::error::Error for WatchErrors {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_all_names_are_judged_together() {
+        let names = Names::default();
+        let named = |number: usize| names.find_or_add(&format!("name {number}")).endpoint.name();
+        for number in 0..ENDPOINTS_MAX - 1 {
+            assert_eq!(named(number), format!("name {number}"));
+        }
+        assert_eq!([ENDPOINTS_MAX, ENDPOINTS_MAX + 1].map(named), [OVERFLOW; 2]);
+        assert_eq!(named(7), "name 7", "those that were there are what they were");
+        assert_eq!(names.all().len(), ENDPOINTS_MAX);
+    }
+
+    #[test]
+    fn what_waits_for_a_name_is_bounded_too() {
+        let names = Names::default();
+        for number in 0..2 * ENDPOINTS_MAX {
+            names.await_learned(&format!("name {number}"), Vec::new());
+        }
+        assert_eq!(lock(&names.awaited).len(), ENDPOINTS_MAX);
+    }
+}
