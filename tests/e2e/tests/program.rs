@@ -97,3 +97,16 @@ fn a_signal_right_after_the_url_stops_it_cleanly_too() {
         assert_eq!(status.code(), Some(0), "{signal}: {complaint}");
     }
 }
+
+#[test]
+fn a_ledger_that_cannot_be_used_is_one_line_and_left_as_it_is() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (file, text) = (data.path().join("credits.db"), "credits: 100\n".repeat(1_000));
+    std::fs::write(&file, &text).expect("a file");
+    let error = refusal(&["--port", "0", "--data-dir", data.path().to_str().expect("text")]);
+    assert!(error.contains("credits.db is damaged") && error.contains("restore a backup"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
+    // Nobody listens there.
+    let error = refusal(&["--port", "0", "--database-url", "postgres://demo:s3cret@127.0.0.1:1/demo"]);
+    assert!(error.starts_with("demo-app: --database-url: ") && !error.contains("s3cret"), "{error}");
+}

@@ -3,7 +3,8 @@
 //!
 //! The CPU time of an engine's own threads says what a busy machine hides: how many pairs a second they could do.
 //!
-//! `ledger [SECONDS]`: how long each row is measured, 3 seconds unless written. It needs PostgreSQL, and starts one.
+//! `ledger [SECONDS] [ENGINE]`: how long each row is measured, 3 seconds unless written, and which engine alone: `memory`,
+//! `sqlite` or `postgres`, which needs PostgreSQL and starts one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,17 +26,23 @@ fn main() {
 
     println!("| engine | accounts | clients | pairs/s | p50 ms | p99 ms | its threads' CPU, us a pair |");
     println!("|---|---|---|---|---|---|---|");
-    engine(&runtime, duration, "memory", Memory::new());
-
-    let directory = tempfile::tempdir().expect("a directory");
-    let ledger = Sqlite::open(directory.path().join("ledger.db")).expect("a ledger");
-    engine(&runtime, duration, "SQLite, WAL, synchronous=FULL", ledger);
-
-    let server = servers::Postgres::start_durable();
-    let url = server.database();
-    let ledger = Postgres::builder(&url).connections(CONNECTIONS).open().expect("a ledger");
-    engine(&runtime, duration, "PostgreSQL", ledger);
-    bare(&runtime, duration, &url);
+    let only = std::env::args().nth(2);
+    let wanted = |engine: &str| only.as_deref().is_none_or(|only| only == engine);
+    if wanted("memory") {
+        engine(&runtime, duration, "memory", Memory::new());
+    }
+    if wanted("sqlite") {
+        let directory = tempfile::tempdir().expect("a directory");
+        let ledger = Sqlite::open(directory.path().join("ledger.db")).expect("a ledger");
+        engine(&runtime, duration, "SQLite, WAL, synchronous=FULL", ledger);
+    }
+    if wanted("postgres") {
+        let server = servers::Postgres::start_durable();
+        let url = server.database();
+        let ledger = Postgres::builder(&url).connections(CONNECTIONS).open().expect("a ledger");
+        engine(&runtime, duration, "PostgreSQL", ledger);
+        bare(&runtime, duration, &url);
+    }
 }
 
 /// The rows of one engine: one hot account, then many.
