@@ -62,6 +62,18 @@ const MIGRATIONS: &[&str] = &["
         $$ BEGIN RAISE EXCEPTION 'the journal is only added to'; END $$;
     CREATE TRIGGER journal_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON $schema.journal
         FOR EACH STATEMENT EXECUTE FUNCTION $schema.journal_stays();
+", "
+    -- Every step takes an account's row from that row itself, so a reference cannot be wrong unless the row goes: that is
+    -- refused, and no reference is checked in each step, which was a fifth of what the server did for a busy account.
+    ALTER TABLE $schema.journal DROP CONSTRAINT journal_account_fkey;
+    ALTER TABLE $schema.hold DROP CONSTRAINT hold_account_fkey;
+    ALTER TABLE $schema.hold_key DROP CONSTRAINT hold_key_account_fkey, DROP CONSTRAINT hold_key_hold_fkey;
+    CREATE FUNCTION $schema.stays() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'accounts and holds are kept for the journal'; END $$;
+    CREATE TRIGGER account_stays BEFORE DELETE OR TRUNCATE ON $schema.account
+        FOR EACH STATEMENT EXECUTE FUNCTION $schema.stays();
+    CREATE TRIGGER hold_stays BEFORE DELETE OR TRUNCATE ON $schema.hold
+        FOR EACH STATEMENT EXECUTE FUNCTION $schema.stays();
 "];
 
 /// Brings the tables to the newest version, whole or not at all; one process does, the others wait.
