@@ -11,11 +11,15 @@ use monitor_runtime::sample_value_in;
 use servers::Redis;
 
 fn instance(url: &str) -> (Activity, Registry) {
+    instance_in(url, "tests")
+}
+
+fn instance_in(url: &str, namespace: &str) -> (Activity, Registry) {
     let registry = Registry::new();
     let activity = Activity::builder()
         .registry(&registry)
         .key(Key::from_secret("of sixteen bytes"))
-        .redis(url, "tests")
+        .redis(url, namespace)
         .build()
         .expect("the settings are right");
     (activity, registry)
@@ -101,6 +105,25 @@ fn instances_with_another_key_are_another_cluster() {
         eventually("each says its own", || {
             let now = activity.snapshot();
             now.scope == Scope::Cluster && about(now.users[0], 100)
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run runs it"]
+fn a_redis_cluster_finds_all_keys_of_a_namespace_in_one_slot() {
+    let redis = Redis::start_cluster();
+    let instances = ["tests", "", "}", "{a}{b}"].map(|namespace| instance_in(&redis.url(), namespace));
+    for (users, (activity, _)) in (1_u32..).map(|n| n * 100).zip(&instances) {
+        see(activity, 0..users);
+        activity.event_by("purchase", "ada");
+    }
+    for (users, (activity, _)) in (1_u64..).map(|n| n * 100).zip(&instances) {
+        eventually("each namespace has its own users, in all windows", || {
+            let now = activity.snapshot();
+            // And ada.
+            let is_right = now.users.iter().all(|known| about(*known, users + 1));
+            now.scope == Scope::Cluster && is_right && now.events == [("purchase", vec![1; 5])]
         });
     }
 }

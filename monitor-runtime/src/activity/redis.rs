@@ -6,7 +6,7 @@
 //! Users stand in HyperLogLogs of Redis (`PFADD`), by their tags, in keys of ten seconds, minutes and hours; a window is
 //! the union (`PFCOUNT`) of the keys that cover it: of ten seconds up to five minutes, else of minutes and of the whole
 //! hours between them. So it may include up to nine seconds, or a minute, more than it says. Keys end by themselves. All
-//! of them have one hash tag, `{namespace:check of the key}`, so a Redis Cluster keeps them in one place. What time it is,
+//! of them have one hash tag, `{check of the key:namespace}`, so a Redis Cluster keeps them in one place. What time it is,
 //! the Redis says.
 
 use std::collections::HashMap;
@@ -301,8 +301,9 @@ struct Names {
 
 impl Names {
     fn new(settings: &Settings, key: &Key) -> Names {
-        // Instances of another key would count every user once more: they are a cluster of their own.
-        Names { prefix: format!("{{{}:{:016x}}}", settings.namespace, key.check()) }
+        // Instances of another key would count every user once more: they are a cluster of their own. The key's check
+        // stands first, so that whatever braces a namespace has, there is a hash tag, and it is one.
+        Names { prefix: format!("{{{:016x}:{}}}", key.check(), settings.namespace) }
     }
 
     /// The level's letter, the seconds of its keys, and how long one lives.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::service::assert_problem;
-use crate::support::{Answer, Demo, PASSWORD, eventually, program};
+use crate::support::{Answer, Demo, PASSWORD, Samples, eventually, program};
 
 fn session(demo: &Demo, header: (&str, &str)) -> serde_json::Value {
     let answer = demo.client.get_with("/session", header);
@@ -124,6 +124,58 @@ fn a_restart_keeps_users_sessions_and_tokens() {
     let error = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1));
     assert!(error.contains(" is in use by another demo-app; ") && error.lines().count() == 1, "{error}");
+}
+
+#[test]
+fn who_is_here_and_what_they_do_is_on_the_page_and_there_again_after_a_restart() {
+    let data = tempfile::tempdir().expect("a directory");
+    let start = || Demo::start_by(program().args(["--port", "0"]).env("DEMO_DATA_DIR", data.path()));
+    let active = |samples: &Samples| {
+        ["1m", "5m", "15m", "1h", "1d"].map(|span| samples.value(&format!(r#"active_users{{timeframe="{span}"}}"#)))
+    };
+    let demo = start();
+    let samples = demo.samples();
+    assert_eq!(active(&samples), [0.0; 5]);
+    assert_eq!(samples.value(r#"active_users_structure{structure="exact"}"#), 1.0);
+    assert_eq!(samples.value(r#"active_users_scope{scope="process"}"#), 1.0);
+    assert_eq!(samples.value("active_users_relative_error"), 0.0);
+
+    // Nobody is here who was not let in.
+    assert_eq!(demo.login("ada", "byron").status, 401);
+    assert_eq!(demo.client.send("POST", "/login/token", &[("Authorization", "Bearer demo_0")], None).status, 401);
+    let samples = demo.samples();
+    assert_eq!(active(&samples), [0.0; 5]);
+    assert_eq!(samples.value(r#"user_sign_in_failures_total{auth_method="password"}"#), 1.0);
+    assert_eq!(samples.value(r#"user_sign_in_failures_total{auth_method="token"}"#), 1.0);
+
+    let alan = demo.sign_up("alan");
+    let ada = demo.cookie("ada", "lovelace");
+    let bearer = format!("Bearer {}", token(&demo, &ada));
+    let samples = demo.samples();
+    assert_eq!(active(&samples), [2.0; 5]);
+    assert_eq!(samples.value("user_sessions_open"), 2.0);
+    assert_eq!(samples.value(r#"user_sessions_total{auth_method="password"}"#), 2.0);
+    assert_eq!(samples.value(r#"user_events_total{event="sign_up"}"#), 1.0);
+    assert_eq!(samples.value(r#"user_event_users{event="sign_up",timeframe="1d"}"#), 1.0);
+
+    assert_eq!(demo.client.post_with_cookie("/logout", &alan).status, 204);
+    let samples = demo.samples();
+    assert_eq!(samples.value("user_sign_outs_total"), 1.0);
+    assert_eq!(samples.value(r#"user_sessions_ended_total{reason="closed"}"#), 1.0);
+    assert_eq!(samples.value("user_session_seconds_count"), 1.0);
+    assert_eq!(samples.value("user_sessions_open"), 1.0);
+    assert_eq!(active(&samples)[4], 2.0, "who signed out was here all the same");
+
+    assert!(demo.stop_by("TERM").0.success());
+    let demo = start();
+    let samples = demo.samples();
+    assert_eq!((active(&samples)[4], samples.value("user_sessions_open")), (2.0, 1.0));
+    // A token is its user without a session, too: ada was here already, grace was not.
+    assert_eq!(session(&demo, ("Authorization", &bearer)), "ada");
+    assert_eq!(active(&demo.samples())[4], 2.0);
+    let grace = format!("Bearer {}", token(&demo, &demo.cookie("grace", "hopper")));
+    assert_eq!(session(&demo, ("Authorization", &grace)), "grace");
+    assert_eq!(active(&demo.samples())[4], 3.0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub struct Redis {
     server: Option<Server>,
     directory: Directory,
     port: u16,
+    is_cluster: bool,
 }
 
 impl Redis {
@@ -28,7 +29,23 @@ impl Redis {
     /// When `redis-server` is not on this machine (the message names its package) or does not start.
     #[must_use]
     pub fn start() -> Redis {
-        let mut redis = Redis { server: None, directory: Directory::new(), port: 0 };
+        Redis::start_as(false)
+    }
+
+    /// Starts one that is a Redis Cluster of a single node, which has all slots: a command whose keys have different
+    /// ones is refused there.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_cluster() -> Redis {
+        let redis = Redis::start_as(true);
+        eventually(|| ask(redis.port, b"CLUSTER ADDSLOTSRANGE 0 16383\r\n", b"+OK"));
+        redis
+    }
+
+    fn start_as(is_cluster: bool) -> Redis {
+        let mut redis = Redis { server: None, directory: Directory::new(), port: 0, is_cluster };
         for _ in 0..STARTS {
             redis.port = free_port();
             if redis.run() {
@@ -79,10 +96,13 @@ impl Redis {
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a log"))
             .stderr(output);
+        if self.is_cluster {
+            command.args(["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()]);
+        }
         let mut server = Server::new(started(&mut command, "redis-server"), Signal::Kill);
         let answers = eventually(|| match server.has_ended() {
             Some(_) => Ok(false),
-            None => ping(self.port).map(|()| true),
+            None => ask(self.port, b"PING\r\n", b"+PONG").map(|()| true),
         });
         if answers {
             self.server = Some(server);
@@ -102,17 +122,18 @@ impl Drop for Redis {
     }
 }
 
-fn ping(port: u16) -> Result<(), String> {
-    let ask = || -> std::io::Result<[u8; 5]> {
+/// Whether it answers like this.
+fn ask(port: u16, command: &[u8], expected: &[u8]) -> Result<(), String> {
+    let ask = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        stream.write_all(b"PING\r\n")?;
-        let mut answer = [0; 5];
+        stream.write_all(command)?;
+        let mut answer = vec![0; expected.len()];
         stream.read_exact(&mut answer)?;
         Ok(answer)
     };
     match ask() {
-        Ok(answer) if answer == *b"+PONG" => Ok(()),
+        Ok(answer) if answer == expected => Ok(()),
         Ok(answer) => Err(format!("Redis is not ready: {}", answer.escape_ascii())),
         Err(error) => Err(format!("Redis does not answer: {error}")),
     }
