@@ -130,6 +130,9 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         if !made_up {
             learned::save(&data);
         }
+        if let Err(error) = activity::global().save() {
+            tracing::warn!("who is here cannot be saved: {error}");
+        }
         // What was done is paid for, what was not is given back; beyond this time, holds are freed at the next start.
         let _ = credits.shutdown(SETTLE_TIMEOUT).await;
         served.map_err(StartError::Serve)
