@@ -60,13 +60,32 @@ pub(super) struct Pages {
     line: Semaphore,
     rooms: Arc<Semaphore>,
     /// One for each format and encoding.
-    making: Mutex<[Option<Making>; 4]>,
+    lines: Mutex<[Line; 4]>,
+    /// One for each: whose turn it is to make one.
+    turns: [Mutex<()>; 4],
     /// Those that are kept, the oldest first.
     kept: Mutex<Vec<Weak<Page>>>,
 }
 
-/// Which of the pages.
+/// The pages of one kind, one after the other.
+#[derive(Debug, Default)]
+struct Line {
+    /// How many have been begun.
+    begun: u64,
+    /// The one that is yet to be begun, for whoever comes until then.
+    next: Option<Making>,
+}
+
+/// What a scrape asks for, and when it came.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    kind: Kind,
+    /// How many pages of the kind had been begun.
+    begun: u64,
+}
+
+/// Which of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) format: Format,
     pub(super) encoding: Encoding,
@@ -103,7 +122,8 @@ impl Pages {
             places: Arc::new(Semaphore::new(in_flight)),
             line: Semaphore::new(WAITING),
             rooms: Arc::new(Semaphore::new(ROOMS)),
-            making: Mutex::default(),
+            lines: Mutex::default(),
+            turns: Default::default(),
             kept: Mutex::default(),
         }
     }
@@ -125,34 +145,49 @@ impl Pages {
         }
     }
 
-    /// The page as it is now, or as it is being made for somebody else. It goes on being made when nobody waits for it
-    /// any longer.
-    pub(super) async fn page(self: &Arc<Self>, kind: Kind) -> Made {
-        match self.making(kind).wait_for(Option::is_some).await {
+    /// Notes what a scrape asks for at the moment when it comes.
+    pub(super) fn wish(&self, kind: Kind) -> Wish {
+        Wish { kind, begun: lock(&self.lines)[kind.number()].begun }
+    }
+
+    /// A page that was begun after it was wished for, so that nothing is missing which was there when the scrape came. It
+    /// goes on being made when nobody waits for it any longer.
+    pub(super) async fn page(self: &Arc<Self>, wish: Wish) -> Made {
+        if let Some(page) = self.kept(wish) {
+            return Ok(page);
+        }
+        match self.next(wish.kind).wait_for(Option::is_some).await {
             Ok(made) => made.clone().unwrap_or(Err(Failure)),
             // Whoever made it gave up.
             Err(_) => Err(Failure),
         }
     }
 
-    fn making(self: &Arc<Self>, kind: Kind) -> Making {
-        let (making, maker) = {
-            let mut all = lock(&self.making);
-            let making = &mut all[kind.number()];
-            if let Some(making) = making {
-                return making.clone();
+    /// Somebody else's page, for a scrape that has waited for its place meanwhile.
+    fn kept(&self, wish: Wish) -> Option<Arc<Page>> {
+        let kept = lock(&self.kept);
+        let mut newest_first = kept.iter().rev().filter_map(Weak::upgrade);
+        newest_first.find(|page| page.kind == wish.kind && page.number > wish.begun && lock(&page.content).is_some())
+    }
+
+    fn next(self: &Arc<Self>, kind: Kind) -> Making {
+        let (next, maker) = {
+            let mut lines = lock(&self.lines);
+            let next = &mut lines[kind.number()].next;
+            if let Some(next) = next {
+                return next.clone();
             }
             let (sender, receiver) = watch::channel(None);
-            *making = Some(receiver.clone());
-            (receiver, Maker { pages: Arc::clone(self), kind, sender })
+            *next = Some(receiver.clone());
+            (receiver, Maker { pages: Arc::clone(self), kind, sender, begun: None })
         };
         // Not awaited: the page belongs to all who wait, not to the one who came first and may leave.
         drop(task::spawn_blocking(move || maker.make()));
-        making
+        next
     }
 
     /// Room for one more page, once there is some. It blocks its thread, which is none that serves requests, and there
-    /// are no more of these than kinds of pages. Whoever comes meanwhile waits for the same page, so that it does not
+    /// are no more of these than two a kind of page. Whoever comes meanwhile waits for the same page, so that it does not
     /// matter how many come, nor how many of them read slowly.
     fn room(&self) -> Option<OwnedSemaphorePermit> {
         loop {
@@ -191,6 +226,9 @@ pub(super) struct Place {
 /// A page that was made.
 #[derive(Debug)]
 pub(super) struct Page {
+    kind: Kind,
+    /// How many of its kind were begun with it.
+    number: u64,
     since: u64,
     length: usize,
     /// None once its readers took too long.
@@ -210,42 +248,49 @@ struct Maker {
     pages: Arc<Pages>,
     kind: Kind,
     sender: watch::Sender<Option<Made>>,
+    begun: Option<u64>,
 }
 
 impl Maker {
-    fn make(self) {
-        let Some(room) = self.pages.room() else { return };
+    fn make(mut self) {
+        let pages = Arc::clone(&self.pages);
+        let _turn = lock(&pages.turns[self.kind.number()]);
+        let Some(room) = pages.room() else { return };
+        let number = self.begin();
         let start = clock::ticks();
         let page = write_page(&self.pages.registry, self.kind);
         PAGE_SECONDS.observe(clock::seconds_since(start));
         let made = page.map_err(|_| Failure).map(|(page, bytes)| {
             PAGE_BYTES.observe(bytes as f64);
-            self.keep(page, room)
+            self.keep(page, number, room)
         });
-        self.end();
         self.sender.send_replace(Some(made));
     }
 
-    fn keep(&self, page: Vec<u8>, room: OwnedSemaphorePermit) -> Arc<Page> {
+    fn keep(&self, page: Vec<u8>, number: u64, room: OwnedSemaphorePermit) -> Arc<Page> {
         let length = page.len();
         let content = Content { bytes: Bytes::from(page), places: Vec::new(), _room: room };
         let mut kept = lock(&self.pages.kept);
         kept.retain(|page| page.strong_count() > 0);
-        let page = Arc::new(Page { since: clock::ticks(), length, content: Mutex::new(Some(content)) });
+        let content = Mutex::new(Some(content));
+        let page = Arc::new(Page { kind: self.kind, number, since: clock::ticks(), length, content });
         kept.push(Arc::downgrade(&page));
         page
     }
 
-    /// Whoever asks from now on gets a page of his own: what is in this one may have changed.
-    fn end(&self) {
-        lock(&self.pages.making)[self.kind.number()] = None;
+    /// Whoever asks from now on gets the page after this one: what is in this one may have changed.
+    fn begin(&mut self) -> u64 {
+        let line = &mut lock(&self.pages.lines)[self.kind.number()];
+        line.next = None;
+        line.begun += 1;
+        *self.begun.insert(line.begun)
     }
 }
 
 impl Drop for Maker {
     fn drop(&mut self) {
-        if self.sender.borrow().is_none() {
-            self.end();
+        if self.begun.is_none() {
+            lock(&self.pages.lines)[self.kind.number()].next = None;
         }
     }
 }
@@ -418,7 +463,7 @@ mod tests {
     /// One who has read a piece of a page of its own.
     async fn slow_reader(pages: &Arc<Pages>) -> Body {
         let place = pages.place().await.expect("a place");
-        let mut body = Body::new(pages.page(TEXT).await.expect("a page"), place, true);
+        let mut body = Body::new(pages.page(pages.wish(TEXT)).await.expect("a page"), place, true);
         assert!(matches!(next(&mut body).await, Some(Ok(_))));
         body
     }
@@ -443,7 +488,7 @@ mod tests {
             for _ in 0..100 {
                 slow.push(Body::new(slow[0].page.clone(), pages.place().await.expect("a place"), true));
             }
-            let _next = pages.page(TEXT).await.expect("a page");
+            let _next = pages.page(pages.wish(TEXT)).await.expect("a page");
             let mut broken_off = 0;
             for body in &mut slow {
                 broken_off += usize::from(is_broken_off(body).await);
@@ -463,7 +508,7 @@ mod tests {
             for _ in 0..ROOMS {
                 readers.push(slow_reader(&pages).await);
             }
-            let mut next = pin!(pages.page(TEXT));
+            let mut next = pin!(pages.page(pages.wish(TEXT)));
             assert!(time::timeout(5 * IMPATIENCE, next.as_mut()).await.is_err(), "there is no room");
             for body in &mut readers {
                 assert!(!is_broken_off(body).await);
@@ -492,7 +537,7 @@ mod tests {
         let pages = long_pages(1, AN_HOUR);
         actix_web::rt::System::new().block_on(async {
             let place = pages.place().await.expect("a place");
-            let page = pages.page(TEXT).await.expect("a page");
+            let page = pages.page(pages.wish(TEXT)).await.expect("a page");
             let whole = lock(&page.content).as_ref().expect("just made").bytes.clone();
             let mut body = pin!(Body::new(page, place, true));
             let (mut read, mut pauses) = (Vec::new(), 0);

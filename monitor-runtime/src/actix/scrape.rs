@@ -139,11 +139,12 @@ impl Door {
         }
         let format = format(request.headers());
         let encoding = encoding(request);
+        let wish = self.pages.wish(Kind { format, encoding });
         let mut placed = false;
         let page = async {
             let place = self.pages.place().await.ok_or(Miss::Busy)?;
             placed = true;
-            let page = self.pages.page(Kind { format, encoding }).await.map_err(Miss::Failed)?;
+            let page = self.pages.page(wish).await.map_err(Miss::Failed)?;
             Ok((page, place))
         };
         let page = timeout(patience(request.headers()), page).await;

@@ -16,6 +16,7 @@ use monitor_runtime::actix::Scrape;
 use monitor_runtime::prometheus::core::{Collector, Desc};
 use monitor_runtime::prometheus::proto::{Gauge, Metric, MetricFamily, MetricType};
 use monitor_runtime::prometheus::{GaugeVec, Opts, Registry};
+use socket2::SockRef;
 
 /// Far beyond what any answer takes: a server that hangs fails its test.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +32,8 @@ impl Server {
     /// The page of `scrape`, `/ping` and [`/turns`](longest_turn), on so many threads. `scrape` is asked once for each of them.
     pub(crate) fn start(workers: usize, scrape: impl Fn() -> Scrape + Clone + Send + 'static) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        // A system may keep a megabyte for a reader who reads nothing, and then nobody is slow.
+        SockRef::from(&listener).set_send_buffer_size(64 * 1024).expect("a socket option");
         let address = listener.local_addr().expect("an address");
         Server::run(address, move || {
             let app = move || {
