@@ -92,3 +92,60 @@ fn tell(verdicts: &mut Vec<Verdict>, endpoint: &str, out: &mut impl Write) -> st
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(log: &str) -> Result<String, String> {
+        let mut out = Vec::new();
+        requests(&mut log.as_bytes(), &mut out).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    /// A request a second, of which those fail that the user says.
+    fn log(seconds: u64, fails: impl Fn(u64) -> bool) -> String {
+        let line = |second| {
+            let status = if fails(second) { 503 } else { 200 };
+            format!("{} /items/{{id}} {status} {}\n", 1_767_571_200_000 + second * 1_000, 20 + second % 7)
+        };
+        (0..seconds).map(line).collect()
+    }
+
+    #[test]
+    fn an_episode_is_printed_when_it_starts_and_once_a_minute() {
+        assert_eq!(
+            told(&log(7_200, |second| second % 300 == 0)).expect("a log"),
+            "",
+            "single failures are no episodes"
+        );
+        let told = told(&log(7_200, |second| second % 300 == 0 || (3_600..4_200).contains(&second))).expect("a log");
+        let times: Vec<u64> = told
+            .lines()
+            .map(|line| {
+                let at = line.strip_suffix(" /items/{id} error").unwrap_or_else(|| panic!("{line}"));
+                at.parse::<u64>().expect("milliseconds") / 1_000 - 1_767_571_200
+            })
+            .collect();
+        assert!(times.len() >= 10, "ten minutes: {times:?}");
+        assert!((3_600..3_660).contains(&times[0]), "{times:?}");
+        assert!(times.windows(2).all(|two| two[1] - two[0] <= 60), "{times:?}");
+    }
+
+    #[test]
+    fn what_is_no_log_is_told_by_its_line() {
+        let wrong = told("1767571200000 / 200 20\n1767571201000 / fine 20\n").expect_err("no status");
+        assert_eq!(wrong, "line 2 is not `unix_ts_ms endpoint status latency_ms`");
+    }
+
+    #[test]
+    fn a_series_has_a_score_for_each_line() {
+        let series: String = (0..500).map(|minute| format!("{},{}\n", 60 * minute, minute % 10)).collect();
+        let mut out = Vec::new();
+        values(&mut (series + "30000,900\n").as_bytes(), &mut out).expect("a series");
+        let scores: Vec<f64> =
+            String::from_utf8(out).expect("text").lines().map(|line| line.parse().expect("a number")).collect();
+        assert_eq!(scores.len(), 501);
+        assert!(scores[400..500].iter().all(|score| *score < scores[500]), "{}", scores[500]);
+    }
+}
