@@ -11,8 +11,8 @@ use std::{io, thread};
 
 use crate::anomaly::saved::{self, RestoreError};
 use crate::anomaly::{
-    Anomaly, Detector, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW,
-    Observed, Put, Reason, Seen, State, StateError, Subscription, WatchError, WatchErrors, wrong_with,
+    Anomaly, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW, Observed, Put,
+    Reason, Seen, State, StateError, Subscription, WatchError, WatchErrors, wrong_with,
 };
 #[cfg(feature = "toml")]
 use crate::anomaly::{LimitsFileError, LimitsFileMistake, file};
@@ -402,8 +402,8 @@ pub fn restore(path: impl AsRef<Path>) -> Result<usize, RestoreError> {
     Ok(taken)
 }
 
-/// Gives an endpoint what a [`Detector`] learned elsewhere, from an access log say, and [tells](Detector::state): in place
-/// of what it learned meanwhile. An endpoint that had no call yet takes it at its first.
+/// Gives an endpoint the [state](crate::anomaly::Detector::state) of a detector that learned elsewhere, from an access log
+/// say, in place of what the endpoint learned meanwhile. One that had no call yet takes it at its first.
 ///
 /// ```
 /// use monitor_runtime::anomaly::{self, Detector, Limits, Observed};
@@ -420,10 +420,7 @@ pub fn restore(path: impl AsRef<Path>) -> Result<usize, RestoreError> {
 /// # Errors
 /// When the bytes are no state that this version knows. Nothing changes then.
 pub fn learn(endpoint: &str, state: &[u8]) -> Result<(), StateError> {
-    match NAMES.find(endpoint) {
-        Some(endpoint) => endpoint.learn(state),
-        None => Detector::restore(Limits::NONE, state).map(|_| NAMES.await_learned(endpoint, state.to_vec())),
-    }
+    NAMES.learn(endpoint, state)
 }
 
 /// Takes the limits in the file at `path`, in place of those that it held when it was last read; they go before those of

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
+use super::detector::{Detector, StateError};
 use super::endpoint::{Endpoint, Given};
-use super::limits::LimitError;
+use super::limits::{LimitError, Limits};
 use crate::place::Place;
 
 /// How many names are watched; calls under more are judged together, as `_overflow`.
@@ -105,8 +106,17 @@ impl Names {
         names
     }
 
-    /// Keeps what was learned of a name until its first call.
-    pub(crate) fn await_learned(&self, name: &str, learned: Vec<u8>) {
+    /// Gives a name what was learned of it, or keeps that until its first call.
+    pub(crate) fn learn(&self, name: &str, learned: &[u8]) -> Result<(), StateError> {
+        // Held throughout, so that the name does not come in between and leaves it waiting.
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        match by_name.get(name) {
+            Some(endpoint) => endpoint.learn(learned),
+            None => Detector::restore(Limits::NONE, learned).map(|_| self.await_learned(name, learned.to_vec())),
+        }
+    }
+
+    fn await_learned(&self, name: &str, learned: Vec<u8>) {
         let mut awaited = lock(&self.awaited);
         if awaited.len() < ENDPOINTS_MAX || awaited.contains_key(name) {
             awaited.entry(name.to_owned()).or_default().learned = Some(learned);
