@@ -26,7 +26,8 @@
 //!
 //! An id is anything with bytes, of any length, UTF-8 or not; the empty one stands for nobody and is not counted as a
 //! user. Ids are hashed under a key at once and never kept, shown or sent. Only ids of users who have been authenticated
-//! belong here: who can choose ids freely can make as many users as they like.
+//! belong here: who can choose ids freely can make as many users as they like, and who reads the number after each can
+//! pick those that a sketch does not notice (Reviriego and Ting 2020; Paterson and Raynal 2022), whatever the hash.
 //!
 //! A function that `#[instrument(counter = USER_SESSIONS, auth_method = "password")]` counts by itself calls [`seen`] and
 //! [`session_opened`] instead of [`signed_in`], which would count the session twice. [`struct@USER_SESSIONS`] is that family;
@@ -38,8 +39,9 @@
 //! user was seen, the first one reads 0. One second per user, the last it was seen, answers all of them.
 //!
 //! Up to 100,000 users within the widest window ([`Builder::exact_up_to`]) they are exact, but for users who share a hash:
-//! of 100,000 users, two do with a chance of 4 %. Beyond, a HyperLogLog whose registers remember when takes over, and
-//! stays until the process ends: of 1.5 MiB whatever the number of users, with a standard error of 0.81 %.
+//! of 100,000 users, two do with a chance of 4 %. Beyond, a HyperLogLog whose registers remember when takes over: of
+//! 1.5 MiB whatever the number of users, with a standard error of 0.81 %. They are exact again one widest window after a
+//! scrape found half the limit, unless there were more than the limit in between, or another's sketch was merged.
 //! `active_users_structure` and `active_users_relative_error` tell which. For `user_event_users` each of the first 50 events
 //! has windows of its own, exact to 10,000 users and then within 1.6 % in 0.4 MiB; later events share theirs as
 //! `_overflow`.
@@ -63,7 +65,8 @@
 //! # Sources
 //! Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007. Heule, Nunkesser, Hall: HyperLogLog in practice, 2013. Chabchoub,
 //! Hébrail: Sliding HyperLogLog, 2010. Ertl: New cardinality estimation algorithms for HyperLogLog sketches, 2017.
-//! Aumasson, Bernstein: SipHash, 2012.
+//! Aumasson, Bernstein: SipHash, 2012. Reviriego, Ting: Security of HyperLogLog cardinality estimation, 2020. Paterson,
+//! Raynal: HyperLogLog: exponentially bad in adversarial settings, 2022.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -1,4 +1,5 @@
-//! Distinct users in windows that end now: exact up to a limit, then a sketch of fixed size. Time and tags are given.
+//! Distinct users in windows that end now: exact up to a limit, beyond it by a sketch of fixed size. Time and tags are
+//! given.
 
 use super::hash::Tag;
 use super::sketch::{Sketch, relative_error};

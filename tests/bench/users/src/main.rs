@@ -1,6 +1,6 @@
 //! What it costs to know who is here (J): an update, all windows, memory and error, beside sets and other sketches.
 //!
-//! `users [updates|memory]`; both without an argument. `USERS` is the most users, 10,000,000 if it is not set.
+//! `users [updates|parts|memory]`; all without an argument. `USERS` is the most users, 10,000,000 if it is not set.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
