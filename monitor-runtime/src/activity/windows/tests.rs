@@ -77,7 +77,7 @@ proptest! {
 
 proptest! {
     // Each looks at the windows at every second of its time.
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn whichever_answers_it_is_right_however_often_it_changes(
