@@ -6,6 +6,8 @@ mod body;
 mod found;
 mod service;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 pub use service::{MonitorFuture, MonitorService};
