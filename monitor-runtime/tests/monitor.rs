@@ -72,6 +72,75 @@ async fn routes_of_one_name_or_of_none_are_told_apart() {
 }
 
 #[actix_web::test]
+async fn routes_without_a_name_are_called_by_their_pattern_each_time() {
+    let hello = || web::to(|| async { "hello" });
+    let app = init_service(
+        App::new()
+            .wrap(Monitor::default())
+            .route("/unnamed", hello())
+            .route("/unnamed/{id}", hello())
+            .route(r"/unnamed/{id:\d{2}}/of/{owner}", hello())
+            .route("/unnamed/{id}/tail/{rest}*", hello())
+            .service(web::scope("/unnamed/{a}/x").route("", hello()).route("/one", hello()).route("/{id}", hello()))
+            .service(web::scope("/unnamed/{a}/y").route("/one", hello()).route("/{id}", hello()))
+            // The same text and the same names, told apart by a header.
+            .service(web::resource("/unnamed/guarded/by/{x}").guard(actix_web::guard::Header("a", "1")).route(hello()))
+            .service(web::resource("/unnamed/guarded/{by}/{x}").route(hello()))
+            // What is within takes another path for it than came.
+            .service(
+                web::scope("/unnamed/trimmed")
+                    .wrap(middleware::NormalizePath::trim())
+                    .route("/a", hello())
+                    .route("/a/{id}", hello()),
+            ),
+    )
+    .await;
+    let mut counts = std::collections::BTreeMap::new();
+    for _ in 0..3 {
+        for (path, header, endpoint) in [
+            ("/unnamed", "0", "/unnamed"),
+            ("/unnamed/1", "0", "/unnamed/{id}"),
+            ("/unnamed/%41b", "0", "/unnamed/{id}"),
+            ("/unnamed/12/of/ada", "0", r"/unnamed/{id:\d{2}}/of/{owner}"),
+            ("/unnamed/1/tail/a/b/c", "0", "/unnamed/{id}/tail/{rest}*"),
+            ("/unnamed/1/x", "0", "/unnamed/{a}/x"),
+            ("/unnamed/1/x/one", "0", "/unnamed/{a}/x/one"),
+            ("/unnamed/1/x/two", "0", "/unnamed/{a}/x/{id}"),
+            ("/unnamed/1/y/one", "0", "/unnamed/{a}/y/one"),
+            ("/unnamed/x/y/y", "0", "/unnamed/{a}/y/{id}"),
+            ("/unnamed/guarded/by/1", "1", "/unnamed/guarded/by/{x}"),
+            ("/unnamed/guarded/by/1", "0", "/unnamed/guarded/{by}/{x}"),
+            ("/unnamed/trimmed/a/", "0", "/unnamed/trimmed/a"),
+            ("/unnamed/trimmed/a/7/", "0", "/unnamed/trimmed/a/{id}"),
+            ("/unnamed/trimmed/a/7", "0", "/unnamed/trimmed/a/{id}"),
+        ] {
+            call_service(&app, TestRequest::get().uri(path).insert_header(("a", header)).to_request()).await;
+            *counts.entry(endpoint).or_insert(0.0) += 1.0;
+            assert_eq!(requests(endpoint, "GET", "200"), counts[endpoint], "{path} {header}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_resource_of_several_patterns_is_called_by_its_first_each_time() {
+    let hello = || web::to(|| async { "hello" });
+    let app = init_service(
+        App::new()
+            .wrap(Monitor::default())
+            // The same path, told apart by a header: nothing else of a request says which of them it met.
+            .service(web::resource("/several/b").guard(actix_web::guard::Header("a", "1")).route(hello()))
+            .service(web::resource(["/several/a", "/several/b"]).route(hello())),
+    )
+    .await;
+    for round in 1..=3 {
+        for (header, endpoint) in [("1", "/several/b"), ("0", "/several/a")] {
+            call_service(&app, TestRequest::get().uri("/several/b").insert_header(("a", header)).to_request()).await;
+            assert_eq!(requests(endpoint, "GET", "200"), f64::from(round), "{header}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn what_matches_no_route_shares_one_endpoint() {
     let app = init_service(App::new().wrap(Monitor::builder().only("/nowhere/").build().expect("valid"))).await;
     for n in 0..50 {

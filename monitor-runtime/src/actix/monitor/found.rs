@@ -9,6 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
 use foldhash::fast::RandomState;
 
+use super::matches::Matches;
 use super::settings::{OTHER, Settings};
 use crate::anomaly::Endpoint;
 use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
@@ -94,6 +95,8 @@ pub(super) struct Found {
     by_name: RefCell<HashMap<usize, Rc<Route>, RandomState>>,
     /// Until a route without a name is seen, which actix-web looks for at length.
     named: Cell<bool>,
+    /// Those without a name, by what was matched.
+    by_match: RefCell<Matches>,
     unmatched: Rc<Route>,
 }
 
@@ -103,16 +106,20 @@ impl Found {
             by_pattern: RefCell::default(),
             by_name: RefCell::default(),
             named: Cell::new(true),
+            by_match: RefCell::default(),
             unmatched: Route::new(settings, None),
         }
     }
 
-    /// The route that a request took.
+    /// The route that a request took, which came for `path`.
     #[inline]
-    pub(super) fn route(&self, settings: &Settings, request: &HttpRequest) -> Rc<Route> {
+    pub(super) fn route(&self, settings: &Settings, request: &HttpRequest, path: &str) -> Rc<Route> {
         // Where something is left of the path, most often nothing matched.
-        if self.named.get() && request.match_info().unprocessed().is_empty() {
-            return self.with_name(settings, request);
+        if request.match_info().unprocessed().is_empty() {
+            if self.named.get() {
+                return self.with_name(settings, request);
+            }
+            return self.with_match(settings, request, path);
         }
         self.with_pattern(settings, request.match_pattern().as_deref())
     }
@@ -129,6 +136,21 @@ impl Found {
         let route = self.with_pattern(settings, request.match_pattern().as_deref());
         if let Some(place) = place {
             self.by_name.borrow_mut().insert(place, Rc::clone(&route));
+        }
+        route
+    }
+
+    fn with_match(&self, settings: &Settings, request: &HttpRequest, path: &str) -> Rc<Route> {
+        // A middleware further in may have changed what was matched to another path.
+        let found = request.match_info().as_str();
+        let told = found == path;
+        if told && let Some(route) = self.by_match.borrow().get(request.match_info(), found) {
+            return Rc::clone(route);
+        }
+        let pattern = request.match_pattern();
+        let route = self.with_pattern(settings, pattern.as_deref());
+        if told && let Some(pattern) = pattern {
+            self.by_match.borrow_mut().learn(request, &pattern, &route);
         }
         route
     }

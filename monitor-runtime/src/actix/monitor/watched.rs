@@ -177,7 +177,7 @@ impl Watched {
     pub(super) fn respond<B>(mut self, response: &ServiceResponse<B>) -> Option<Self> {
         let kept = self.kept.as_deref_mut()?;
         kept.stage = Stage::Over;
-        let route = self.worker.found.route(&self.worker.settings, response.request());
+        let route = self.worker.found.route(&self.worker.settings, response.request(), &kept.path);
         if route.skipped {
             return None;
         }

@@ -3,10 +3,10 @@
 //! - `web inproc`: `call_service` in process, all modes side by side: instructions and allocations a request.
 //! - `web requests MODE PATH COUNT`: the same for a profiler, without counting anything.
 //! - `web serve MODE PORT SECONDS`: a server with one worker, for `web.sh`.
-//! - `web unmatched`: memory and scrape time after many random paths that match no route.
+//! - `web hostile`: memory and scrape time after clients who mean no good.
 
+mod hostile;
 mod naive;
-mod unmatched;
 
 use std::time::Duration;
 
@@ -98,8 +98,8 @@ fn main() {
         ["requests", mode, path, count] => {
             with_app!(mode, |app| requests(app(), path)(count.parse().expect("a number")))
         }
-        ["unmatched"] => unmatched::run(),
-        _ => panic!("web [inproc | requests MODE PATH COUNT | serve MODE PORT SECONDS | unmatched]"),
+        ["hostile"] => hostile::run(),
+        _ => panic!("web [inproc | requests MODE PATH COUNT | serve MODE PORT SECONDS | hostile]"),
     }
 }
 
