@@ -7,7 +7,7 @@ use syn::{Expr, ExprLit, Lit, LitStr};
 
 use crate::args::{self, Arg, Errors, once};
 use crate::item::Function;
-use crate::wrap::{self, Around};
+use crate::wrap::{self, Around, Settle};
 
 const OPTIONS: [&str; 3] = ["latency_threshold", "error_threshold", "crate"];
 
@@ -156,25 +156,22 @@ impl Watch {
         };
         let (latency, error) = (option(latency_threshold), option(error_threshold));
         let function = function.signature.ident.unraw().to_string();
-        let before = quote! {
-            let #call = {
-                static __MONITOR_SITE: #runtime::private::WatchSite = #runtime::private::WatchSite::new(
-                    #name,
-                    #function,
-                    #runtime::private::Place { file: ::core::file!(), line: ::core::line!() },
-                    #latency,
-                    #error,
-                );
-                #runtime::private::inventory::submit! {
-                    #runtime::private::WatchedSite(&__MONITOR_SITE)
-                }
-                &__MONITOR_SITE
-            };
-            let #call = #runtime::private::Call::start(#call, 1);
+        let items = quote! {
+            static __MONITOR_SITE: #runtime::private::WatchSite = #runtime::private::WatchSite::new(
+                #name,
+                #function,
+                #runtime::private::Place { file: ::core::file!(), line: ::core::line!() },
+                #latency,
+                #error,
+            );
+            #runtime::private::inventory::submit! {
+                #runtime::private::WatchedSite(&__MONITOR_SITE)
+            }
         };
         Around {
-            before,
-            settle: Some(Box::new(|call, _, outcome| quote!(#call.finish(#outcome)))),
+            before: quote!(let #call = #runtime::private::Call::start(&__MONITOR_SITE, 1);),
+            items,
+            settle: Some(Settle::By("finished", quote!(#call))),
             until_return: Some(quote!(let #call = #call.until_return();)),
             pauses: true,
             runtime,

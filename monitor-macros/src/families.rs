@@ -8,7 +8,7 @@ use syn::{Expr, ExprClosure, Path};
 
 use crate::args::{Errors, located, ours, ungrouped};
 use crate::item::Function;
-use crate::wrap::{self, Around, Returns};
+use crate::wrap::{self, Around, Returns, Settle};
 
 /// What an attribute asks for, accepted.
 pub(crate) struct Families {
@@ -186,31 +186,29 @@ impl Families {
         }
     }
 
-    /// Binds what a counter alone writes to.
-    fn counter(&self) -> TokenStream {
-        let (call, runtime, labels) = (wrap::call(), &self.runtime, self.values(false));
+    /// What a counter alone writes to: statements before it, items, and an expression for it.
+    fn counter(&self) -> (TokenStream, TokenStream, TokenStream) {
+        let (runtime, labels) = (&self.runtime, self.values(false));
         if self.all_literal() {
             let site = self.counter.as_ref().map(|path| site(runtime, "counter", path, labels));
-            quote! {
-                let #call = {
-                    static __MONITOR_SITE: #runtime::private::Site = #site;
-                    &__MONITOR_SITE
-                };
-            }
+            let site = quote!(static __MONITOR_SITE: #runtime::private::Site = #site;);
+            (quote!(), site, quote!(&__MONITOR_SITE))
         } else {
-            let series = self.counter.as_ref().map(|path| with(runtime, "Counter", path, labels));
-            quote!(let #call = #runtime::private::label(|| #series);)
+            let (series, found) =
+                (self.counter.as_ref().map(|path| with(runtime, "Counter", path, labels)), ours("series"));
+            (quote!(let #found = #runtime::private::label(|| #series);), quote!(), quote!(#found))
         }
     }
 
     /// A counter of every call asks neither how it ended nor what time it is.
     fn counted_at_end(self) -> Around {
-        let (call, by, runtime, counter) = (wrap::call(), self.by(), self.runtime.clone(), self.counter());
+        let (call, by, (before, items, counter), runtime) = (wrap::call(), self.by(), self.counter(), self.runtime);
         Around {
             before: quote! {
-                #counter
-                let #call = #runtime::private::AtEnd::new(#call, #by);
+                #before
+                let #call = #runtime::private::AtEnd::new(#counter, #by);
             },
+            items,
             settle: None,
             until_return: None,
             pauses: false,
@@ -220,17 +218,20 @@ impl Families {
 
     /// A counter of successes needs no guard: what did not succeed is not counted.
     fn counted_success(self) -> Around {
-        let (call, by, runtime, counter) = (wrap::call(), self.by(), self.runtime.clone(), self.counter());
-        let amount = ours("by");
-        let bind_amount = self.by.as_ref().map(|_| quote!(let #amount: ::core::primitive::u64 = #by;));
-        let amount = if self.by.is_some() { quote!(#amount) } else { quote!(1) };
-        let before = quote!(#counter #bind_amount);
-        let settle = format_ident!("{}", if self.all_literal() { "succeeded" } else { "succeeded_in" });
-        let settle = quote!(#runtime::private::#settle);
-        let until_return = quote!(let #call = #runtime::private::UntilReturn::new(#call, #amount););
+        let (call, by, (before, items, counter)) = (wrap::call(), self.by(), self.counter());
+        let (bind_amount, amount) = match &self.by {
+            None => (None, by),
+            Some(_) => {
+                let amount = ours("by");
+                (Some(quote!(let #amount: ::core::primitive::u64 = #by;)), quote!(#amount))
+            }
+        };
+        let runtime = self.runtime;
+        let until_return = quote!(let #call = #runtime::private::UntilReturn::new(#counter, #amount););
         Around {
-            before,
-            settle: Some(Box::new(move |call, _, outcome| quote!(#settle(#call, #outcome, #amount)))),
+            before: quote!(#before #bind_amount),
+            items,
+            settle: Some(Settle::By("succeeded", quote!(#counter, #amount))),
             until_return: Some(until_return),
             pauses: false,
             runtime,
@@ -241,7 +242,7 @@ impl Families {
     fn watched(self) -> Around {
         let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
         let on = self.on_name();
-        let before = if self.all_literal() {
+        let (before, items) = if self.all_literal() {
             let site = |family: &Option<Path>, kind: &str| match family {
                 None => (quote!(()), quote!(())),
                 Some(path) => (quote!(#runtime::private::Site), site(&runtime, kind, path, self.values(false))),
@@ -249,15 +250,12 @@ impl Families {
             let (counter_type, counter) = site(&self.counter, "counter");
             let (histogram_type, histogram) = site(&self.histogram, "histogram");
             let (gauge_type, gauge) = site(&self.gauge, "gauge");
-            quote! {
-                let #call = {
-                    static __MONITOR_SITE: #runtime::private::CallSite<
-                        #runtime::private::on::#on, #counter_type, #histogram_type, #gauge_type
-                    > = #runtime::private::CallSite::new(#counter, #histogram, #gauge);
-                    &__MONITOR_SITE
-                };
-                let #call = #runtime::private::Call::start(#call, #by);
-            }
+            let site = quote! {
+                static __MONITOR_SITE: #runtime::private::CallSite<
+                    #runtime::private::on::#on, #counter_type, #histogram_type, #gauge_type
+                > = #runtime::private::CallSite::new(#counter, #histogram, #gauge);
+            };
+            (quote!(let #call = #runtime::private::Call::start(&__MONITOR_SITE, #by);), site)
         } else {
             // With several metrics an expression is evaluated once, and each metric gets a clone.
             let shared = self.paths().count() > 1;
@@ -283,7 +281,7 @@ impl Families {
             };
             let (counter, histogram, gauge) =
                 (series(&self.counter, "Counter"), series(&self.histogram, "Histogram"), series(&self.gauge, "Gauge"));
-            quote! {
+            let before = quote! {
                 let #call = #runtime::private::label(|| {
                     #bound
                     #runtime::private::CallSeries {
@@ -293,12 +291,14 @@ impl Families {
                     #call.unwrap_or(#runtime::private::CallSeries::NOTHING),
                     #by,
                 );
-            }
+            };
+            (before, quote!())
         };
         let learns = self.counter.is_some() && self.on != On::Any;
         Around {
             before,
-            settle: learns.then(|| -> wrap::Settle { Box::new(|call, _, outcome| quote!(#call.finish(#outcome))) }),
+            items,
+            settle: learns.then(|| Settle::By("finished", quote!(#call))),
             until_return: learns.then(|| quote!(let #call = #call.until_return();)),
             pauses: true,
             runtime,
@@ -374,14 +374,15 @@ impl Families {
         }
         Around {
             before,
-            settle: Some(Box::new(move |call, result, outcome| {
+            items: TokenStream::new(),
+            settle: Some(Settle::Written(Box::new(move |result, outcome| {
                 quote! {
                     {
                         let #value = #result;
                         #call.finish(#outcome, |(#(#names,)*), #ended| { #with })
                     }
                 }
-            })),
+            }))),
             until_return: None,
             pauses: true,
             runtime,

@@ -177,13 +177,14 @@ impl Paid {
             let (future, refused) = (wrap::future(function, runtime), ours("refused"));
             let refuse = located(quote!(#runtime::private::paid::refuse::<#ty>), ty.span());
             let (judged, outcome) = (wrap::outcome(function, &quote!(&#value), runtime), ours("outcome"));
+            let annotation = wrap::annotation(function);
             return function.with_body(quote! {
                 #before
                 let #call = match #call.hold().await {
                     ::core::result::Result::Ok(#call) => #call,
                     ::core::result::Result::Err(#refused) => return #refuse(#refused),
                 };
-                let #value = #call.around(#future).await;
+                let #value #annotation = #call.around(#future).await;
                 let #outcome = #judged;
                 #call.settle(#outcome).await;
                 #value
@@ -209,7 +210,7 @@ impl Paid {
             #before
             #closure
             let #value = #kind;
-            #value.#run(#call, #body, |#value| #judged)
+            #value.#run(#call, #body.0, |#value| #judged)
         })
     }
 

@@ -1,7 +1,7 @@
 //! Code before and after a body, sync or async, so that rustc says of the body what it would say without us.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
@@ -12,8 +12,10 @@ use crate::item::{self, Function, Item};
 pub(crate) struct Around {
     /// Statements before the body; they bind the name that [`call`] gives.
     pub(crate) before: TokenStream,
-    /// Ends the call, given expressions for it, for a reference to the value and for its outcome; `None` when there is
-    /// nothing to learn from the value and dropping the call ends it.
+    /// Items that all of them may name. They stand behind a statement: a body that begins with an item looks empty to
+    /// some of clippy's lints.
+    pub(crate) items: TokenStream,
+    /// Ends the call; `None` when there is nothing to learn from the value and dropping the call ends it.
     pub(crate) settle: Option<Settle>,
     /// Statements after `before` that make the call end by itself, as a success, when the body returns; `None` when it
     /// needs the value for more than its outcome.
@@ -24,8 +26,30 @@ pub(crate) struct Around {
     pub(crate) runtime: TokenStream,
 }
 
-/// Writes the end of a call.
-pub(crate) type Settle = Box<dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream>;
+/// How a call ends when its body has.
+pub(crate) enum Settle {
+    /// By a function of the runtime, which takes the way to the outcome, these arguments and the value, and gives the
+    /// value back; with `_with` after its name it takes a reference.
+    By(&'static str, TokenStream),
+    /// As it writes, given a reference to the value and an expression for its outcome.
+    Written(Box<dyn Fn(TokenStream, TokenStream) -> TokenStream>),
+}
+
+impl Settle {
+    /// Ends the call of a value that `reference` refers to.
+    fn with(&self, function: &Function, reference: TokenStream, runtime: &TokenStream) -> TokenStream {
+        match self {
+            Settle::By(name, arguments) => {
+                let (name, way) = (format_ident!("{name}_with"), way(function, &asked(&reference, runtime), runtime));
+                quote!(#runtime::private::#name(#way, #arguments, #reference))
+            }
+            Settle::Written(write) => {
+                let outcome = outcome(function, &reference, runtime);
+                write(reference, outcome)
+            }
+        }
+    }
+}
 
 /// The name under which `before` binds the call.
 pub(crate) fn call() -> Ident {
@@ -125,100 +149,100 @@ pub(crate) fn apply<A>(
 }
 
 /// The function with `around` around its body.
-fn wrap(function: &Function, around: Around) -> TokenStream {
-    let Around { before, settle, until_return, pauses, runtime } = around;
-    let body = &function.body;
+fn wrap(function: &Function, mut around: Around) -> TokenStream {
     let returns = returns(function);
-    let later = pauses && may_return_future(function);
-    if let (Some(until_return), Returns::Plain, false) = (&until_return, returns, function.is_async()) {
+    let later = around.pauses && may_return_future(function);
+    let settle = around.settle.take();
+    let Around { before, items, until_return, runtime, .. } = &around;
+    let body = &function.body;
+    if let (Some(until_return), Returns::Plain, false) = (until_return, returns, function.is_async()) {
         // Without a closure around it the body is the function's own in every respect.
-        return function.with_body(quote!(#before #until_return #body));
+        return function.with_body(quote!(#before #until_return #items #body));
     }
     let Some(settle) = settle.filter(|_| returns != Returns::Never) else {
         if !later {
             // A guard alone keeps `#[track_caller]` and the order of drops.
-            return function.with_body(quote!(#before #body));
+            return function.with_body(quote!(#before #items #body));
         }
-        return function.with_body(sync(
-            function,
-            &before,
-            &runtime,
-            true,
-            &|call, _, _| quote!(#runtime::private::done(#call)),
-        ));
+        let (call, runtime) = (call(), runtime.clone());
+        let settle = Settle::Written(Box::new(move |_, _| quote!(#runtime::private::done(#call))));
+        return function.with_body(sync(function, &around, true, &settle));
     };
     function.with_body(if function.is_async() {
-        asynchronous(function, &before, &runtime, &*settle)
+        asynchronous(function, &around, &settle)
     } else {
-        sync(function, &before, &runtime, later, &*settle)
+        sync(function, &around, later, &settle)
     })
 }
 
-type Settled<'a> = &'a dyn Fn(&Ident, TokenStream, TokenStream) -> TokenStream;
-
-fn sync(
-    function: &Function,
-    before: &TokenStream,
-    runtime: &TokenStream,
-    later: bool,
-    settle: Settled<'_>,
-) -> TokenStream {
-    let (call, value, once) = (call(), ours("value"), ours("body"));
-    let bound = closure(function, &once, runtime);
-    let run = quote! {
-        #bound
-        let #value = #once();
-    };
+fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> TokenStream {
+    let Around { before, items, runtime, .. } = around;
+    let (call, value, body) = (call(), ours("value"), ours("body"));
+    let bound = closure(function, &body, runtime);
     if later {
         let kind = ours("kind");
         // Behind `impl Trait` a future may be exchanged for another; a type with a name has to stay what it is.
         let form = format_ident!("{}", if is_hidden(function) { "hidden" } else { "named" });
-        let settled = settle(&call, quote!(#value), outcome(function, &quote!(#value), runtime));
-        quote! {
+        let settled = settle.with(function, quote!(#value), runtime);
+        return quote! {
             #before
-            #run
+            #bound
+            #items
+            let #value = #body.0();
             let #kind = {
                 use #runtime::private::returned::#form::*;
                 (&&&&Returned(&#value)).kind()
             };
             #kind.finish(#value, #call, |#call, #value| #settled)
-        }
-    } else {
-        let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
-        quote! {
-            #before
-            #run
-            #settled;
-            #value
-        }
+        };
     }
-}
-
-fn asynchronous(function: &Function, before: &TokenStream, runtime: &TokenStream, settle: Settled<'_>) -> TokenStream {
-    let (call, value) = (call(), ours("value"));
-    let settled = settle(&call, quote!(&#value), outcome(function, &quote!(&#value), runtime));
-    let future = future(function, runtime);
+    if let Settle::By(name, arguments) = settle {
+        let name = format_ident!("{name}");
+        let way = way(function, &quote!(#runtime::private::judge::body(&#body)), runtime);
+        return quote! {
+            #before
+            #bound
+            #items
+            #runtime::private::#name(#way, #arguments, #body.0())
+        };
+    }
+    let settled = settle.with(function, quote!(&#value), runtime);
     quote! {
         #before
-        let #value = #future.await;
+        #bound
+        #items
+        let #value = #body.0();
         #settled;
         #value
     }
 }
 
-/// The body of a sync function as a closure, bound to `name`.
+fn asynchronous(function: &Function, around: &Around, settle: &Settle) -> TokenStream {
+    let Around { before, items, runtime, .. } = around;
+    let value = ours("value");
+    let settled = settle.with(function, quote!(&#value), runtime);
+    let (future, ty) = (future(function, runtime), annotation(function));
+    quote! {
+        #before
+        let #value #ty = #future.await;
+        #items
+        #settled;
+        #value
+    }
+}
+
+/// The body of a sync function as a closure, which `name.0` then is.
 pub(crate) fn closure(function: &Function, name: &Ident, runtime: &TokenStream) -> TokenStream {
     let body = &function.body;
     // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
     let opened = located(quote!(move ||), body.span_open());
     // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
     let (output, returned) = match declared(function) {
-        Some(ty) => (quote!(-> #ty), quote!(_)),
-        None => (quote!(), quote!(())),
+        Some(ty) => (quote!(-> #ty), quote!()),
+        None => (quote!(), quote!(::<(), _>)),
     };
     quote! {
-        let #runtime::private::Once(#name, _) =
-            #runtime::private::Once::<#returned, _>(#opened #output #body, ::core::marker::PhantomData);
+        let #name = #runtime::private::Once #returned(#opened #output #body, ::core::marker::PhantomData);
     }
 }
 
@@ -227,25 +251,62 @@ pub(crate) fn future(function: &Function, runtime: &TokenStream) -> TokenStream 
     let body = &function.body;
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let opened = located(quote!(async move), body.span_open());
-    // The branch never taken types `return`, `?` and the tail; the type outside keeps lifetimes blamed on the body.
+    // The branch never taken types `return`, `?` and the tail.
     quote! {
-        #runtime::private::typed::<#ty, _>(#opened {
+        #opened {
             if false {
                 return #runtime::private::unreached::<#ty>();
             }
             #body
-        })
+        }
     }
+}
+
+/// The declared type of an `async fn`, for a `let` of its value: it keeps lifetimes blamed on the body. Its tokens are
+/// ours, so that clippy does not find it too complex a second time.
+pub(crate) fn annotation(function: &Function) -> Option<TokenStream> {
+    fn ours(tokens: TokenStream) -> TokenStream {
+        tokens
+            .into_iter()
+            .map(|mut token| {
+                match &mut token {
+                    TokenTree::Group(group) => {
+                        let mut inner = Group::new(group.delimiter(), ours(group.stream()));
+                        inner.set_span(group.span().resolved_at(Span::call_site()));
+                        *group = inner;
+                    }
+                    // What `$crate` is, its span says.
+                    TokenTree::Ident(word) if word == "$crate" => {}
+                    token => token.set_span(token.span().resolved_at(Span::call_site())),
+                }
+                token
+            })
+            .collect()
+    }
+    let ty = ours(declared(function)?.to_token_stream());
+    Some(quote!(: #ty))
 }
 
 /// The outcome of the value that `reference` refers to.
 pub(crate) fn outcome(function: &Function, reference: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    let way = way(function, &asked(reference, runtime), runtime);
+    quote!(#runtime::private::judge::outcome(#way, #reference))
+}
+
+/// The question how the value that `reference` refers to tells its outcome.
+fn asked(reference: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    quote!(#runtime::private::judge::value(#reference))
+}
+
+/// The way to an outcome, which the type of the answer to `asked` is; nothing is asked when the program runs.
+fn way(function: &Function, asked: &TokenStream, runtime: &TokenStream) -> TokenStream {
     match returns(function) {
-        Returns::Plain | Returns::Never => quote!(#runtime::private::Outcome::Success),
-        Returns::Value | Returns::Unknown => quote!({
-            use #runtime::private::judge::*;
-            (&&&&&&&&Probe(#reference)).outcome()
-        }),
+        Returns::Plain | Returns::Never => {
+            quote!(#runtime::private::judge::Way::<#runtime::private::judge::Anything>)
+        }
+        Returns::Value | Returns::Unknown => {
+            quote!(if false { #asked.way() } else { #runtime::private::judge::Way })
+        }
     }
 }
 

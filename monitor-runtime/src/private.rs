@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 pub use inventory;
 
+pub mod judge;
 pub mod paid;
 
 pub use crate::call::{AtEnd, Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn, on};
@@ -18,6 +19,8 @@ pub use crate::outcome::Outcome;
 pub use crate::place::Place;
 pub use crate::watch::{WatchSite, WatchedSite};
 
+use self::judge::{Judge, Way};
+use crate::call::{Count, Target};
 use crate::health::{self, Trouble};
 use crate::metrics::{CounterSeries, HistogramSeries, cells};
 
@@ -31,20 +34,32 @@ pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(expression)).map_err(|_| health::trouble(Trouble::LabelPanicked)).ok()
 }
 
-/// Counts a call that succeeded.
+/// Counts a call if its value says that it succeeded, and gives the value back.
 #[inline]
-pub fn succeeded(site: &'static Site, outcome: Outcome, by: u64) {
-    if let Outcome::Success = outcome {
-        site.add(by);
+pub fn succeeded<T, W: Judge<T>>(way: Way<W>, counter: impl Count, by: u64, value: T) -> T {
+    succeeded_with(way, counter, by, &value);
+    value
+}
+
+/// The same of a value that stays where it is.
+#[inline]
+pub fn succeeded_with<T, W: Judge<T>>(_: Way<W>, counter: impl Count, by: u64, value: &T) {
+    if let Outcome::Success = W::outcome(value) {
+        counter.count(by);
     }
 }
 
-/// Counts a call that succeeded, in a series found at run time.
+/// Ends a call as its value says, and gives the value back.
 #[inline]
-pub fn succeeded_in(series: Option<CounterSeries>, outcome: Outcome, by: u64) {
-    if let (Outcome::Success, Some(series)) = (outcome, series) {
-        series.add(by);
-    }
+pub fn finished<T, W: Judge<T>>(way: Way<W>, call: Call<impl Target>, value: T) -> T {
+    finished_with(way, call, &value);
+    value
+}
+
+/// The same of a value that stays where it is.
+#[inline]
+pub fn finished_with<T, W: Judge<T>>(_: Way<W>, call: Call<impl Target>, value: &T) {
+    call.finish(W::outcome(value));
 }
 
 /// What a label that is taken from the result reads when there is none.
@@ -81,12 +96,6 @@ pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<R>);
 /// A value of the declared type in a branch that is never taken: it tells the compiler what `return` and `?` give.
 pub fn unreached<T>() -> T {
     unreachable!("a branch that generated code never takes")
-}
-
-/// Says what a body's future gives, so that a lifetime is blamed on the body and not on what is around it.
-#[inline(always)]
-pub fn typed<T, F: Future<Output = T>>(body: F) -> F {
-    body
 }
 
 /// Hands the result to a label's closure. The lifetime is one, so that the closure may give out what it borrows.
@@ -134,67 +143,6 @@ pub fn done<C>(call: C) {
 /// The amount that a counter counts; none when its expression panics.
 pub fn amount(expression: impl FnOnce() -> u64) -> u64 {
     label(expression).unwrap_or(0)
-}
-
-/// The outcome of a value, found by method resolution on its type: `(&&&&&&&&Probe(&value)).outcome()` takes the first
-/// of these traits that applies, from the most references down, and where nothing is known of the type, the last.
-pub mod judge {
-    use super::Outcome;
-    use crate::outcome::ToOutcome;
-
-    /// What is asked.
-    #[derive(Debug)]
-    pub struct Probe<'a, T: ?Sized>(pub &'a T);
-
-    macro_rules! levels {
-        ($($(#[$when:meta])* $level:ident [$($generics:tt)*] $subject:ty, $value:ident => $outcome:expr;)*) => {$(
-            $(#[$when])*
-            #[doc(hidden)]
-            pub trait $level {
-                fn outcome(&self) -> Outcome;
-            }
-
-            $(#[$when])*
-            impl<$($generics)*> $level for $subject {
-                #[inline]
-                fn outcome(&self) -> Outcome {
-                    let $value = self.0;
-                    $outcome
-                }
-            }
-        )*};
-    }
-
-    levels! {
-        BothTell [T: ToOutcome, E: ToOutcome] &&&&&&&Probe<'_, Result<T, E>>, value => match value {
-            Ok(value) => value.outcome(),
-            Err(error) => error.outcome(),
-        };
-        #[cfg(feature = "actix")]
-        ValueTellsErrorResponds [T: ToOutcome, E: actix_web::ResponseError] &&&&&&Probe<'_, Result<T, E>>, value => match value {
-            Ok(value) => value.outcome(),
-            Err(error) => Outcome::of_status(error.status_code().as_u16()),
-        };
-        ErrorTells [T, E: ToOutcome] &&&&&Probe<'_, Result<T, E>>, value => match value {
-            Ok(_) => Outcome::Success,
-            Err(error) => error.outcome(),
-        };
-        #[cfg(feature = "actix")]
-        ErrorResponds [T, E: actix_web::ResponseError] &&&&Probe<'_, Result<T, E>>, value => match value {
-            Ok(_) => Outcome::Success,
-            Err(error) => Outcome::of_status(error.status_code().as_u16()),
-        };
-        ValueTells [T: ToOutcome, E] &&&Probe<'_, Result<T, E>>, value => match value {
-            Ok(value) => value.outcome(),
-            Err(_) => Outcome::Failure,
-        };
-        OkOrErr [T, E] &&Probe<'_, Result<T, E>>, value => match value {
-            Ok(_) => Outcome::Success,
-            Err(_) => Outcome::Failure,
-        };
-        Tells [T: ToOutcome] &Probe<'_, T>, value => value.outcome();
-        Anything [T: ?Sized] Probe<'_, T>, _value => Outcome::Success;
-    }
 }
 
 /// Whether a returned value is a future, found like an outcome: a future's call ends when the future does.

@@ -5,10 +5,12 @@
     compile.py dependencies [ROUNDS]  one dependency for each case, built from nothing
 
 Every round visits every variant in turn; the minimum is quoted. CPU seconds are those of cargo and rustc together.
+FUNCTIONS=N makes fewer functions, CASES=TEXT leaves out the variants without that text in their name, but for `none`.
 """
 import os, resource, shutil, subprocess, sys
 
 FUNCTIONS = int(os.environ.get("FUNCTIONS", 1000))
+CASES = os.environ.get("CASES", "")
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BASE = os.path.join(HERE, ".build")
@@ -105,7 +107,7 @@ def crate(name, dependencies, main):
 
 
 def functions(rounds):
-    crates = {name: crate(name, v[0], source(*v[1:], 0)) for name, v in VARIANTS.items()}
+    crates = {name: crate(name, v[0], source(*v[1:], 0)) for name, v in VARIANTS.items() if name == "none" or CASES in name}
     sizes, seconds = {}, {name: [] for name in crates}
     for name, directory in crates.items():
         ir = os.path.join(directory, "x.ll")

@@ -47,19 +47,21 @@ async fn call(kind: &str) -> Result<u8, String> {
         call.unwrap_or(::monitor_runtime::private::CallSeries::NOTHING),
         1,
     );
-    let value = ::monitor_runtime::private::typed::<
-        Result<u8, String>,
-        _,
-    >(async move {
-            if false {
-                return ::monitor_runtime::private::unreached::<Result<u8, String>>();
-            }
-            { Ok(3) }
-        })
+    let value: Result<u8, String> = async move {
+        if false {
+            return ::monitor_runtime::private::unreached::<Result<u8, String>>();
+        }
+        { Ok(3) }
+    }
         .await;
-    call.finish({
-        use ::monitor_runtime::private::judge::*;
-        (&&&&&&&&Probe(&value)).outcome()
-    });
+    ::monitor_runtime::private::finished_with(
+        if false {
+            ::monitor_runtime::private::judge::value(&value).way()
+        } else {
+            ::monitor_runtime::private::judge::Way
+        },
+        call,
+        &value,
+    );
     value
 }

@@ -4,13 +4,13 @@
 // }
 
 fn call(kind: &str, number: u8) -> u8 {
-    let call = ::monitor_runtime::private::label(|| ::monitor_runtime::private::Counter::with(
+    let series = ::monitor_runtime::private::label(|| ::monitor_runtime::private::Counter::with(
         &CALLS,
         CALLS {
             kind: { kind },
             good: number > 3,
         },
     ));
-    let call = ::monitor_runtime::private::UntilReturn::new(call, 1);
+    let call = ::monitor_runtime::private::UntilReturn::new(series, 1);
     { number + 1 }
 }

@@ -31,20 +31,22 @@ async fn call(kind: &str) -> u8 {
                 );
         },
     );
-    let value = ::monitor_runtime::private::typed::<
-        u8,
-        _,
-    >(async move {
-            if false {
-                return ::monitor_runtime::private::unreached::<u8>();
-            }
-            { 3 }
-        })
+    let value: u8 = async move {
+        if false {
+            return ::monitor_runtime::private::unreached::<u8>();
+        }
+        { 3 }
+    }
         .await;
     {
         let result = &value;
         call.finish(
-            ::monitor_runtime::private::Outcome::Success,
+            ::monitor_runtime::private::judge::outcome(
+                ::monitor_runtime::private::judge::Way::<
+                    ::monitor_runtime::private::judge::Anything,
+                >,
+                &value,
+            ),
             |(label0,), ended| {
                 if let ::core::option::Option::Some((label1,)) = ::monitor_runtime::private::label(||
                 (::monitor_runtime::private::apply(result, |number| *number > 3),)) {

@@ -4,28 +4,22 @@
 // }
 
 pub fn call(&mut self) -> Option<&mut u8> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::Site = ::monitor_runtime::private::Site::counter(
-            &metrics::CALLS,
-            &metrics::CALLS {},
-        );
-        &__MONITOR_SITE
-    };
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(
+    let body = ::monitor_runtime::private::Once(
         move || -> Option<&mut u8> { self.numbers.last_mut() },
         ::core::marker::PhantomData,
     );
-    let value = body();
-    ::monitor_runtime::private::succeeded(
-        call,
-        {
-            use ::monitor_runtime::private::judge::*;
-            (&&&&&&&&Probe(&value)).outcome()
-        },
-        1,
+    static __MONITOR_SITE: ::monitor_runtime::private::Site = ::monitor_runtime::private::Site::counter(
+        &metrics::CALLS,
+        &metrics::CALLS {},
     );
-    value
+    ::monitor_runtime::private::succeeded(
+        if false {
+            ::monitor_runtime::private::judge::body(&body).way()
+        } else {
+            ::monitor_runtime::private::judge::Way
+        },
+        &__MONITOR_SITE,
+        1,
+        body.0(),
+    )
 }

@@ -4,28 +4,25 @@
 // }
 
 fn export() -> Vec<u8> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
-            ::monitor_runtime::private::on::Any,
-            (),
-            ::monitor_runtime::private::Site,
-            (),
-        > = ::monitor_runtime::private::CallSite::new(
-            (),
-            ::monitor_runtime::private::Site::histogram(
-                &LATENCY,
-                &LATENCY { operation: "pdf" },
-            ),
-            (),
-        );
-        &__MONITOR_SITE
-    };
-    let call = ::monitor_runtime::private::Call::start(call, 1);
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(move || -> Vec<u8> { Vec::new() }, ::core::marker::PhantomData);
-    let value = body();
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> Vec<u8> { Vec::new() },
+        ::core::marker::PhantomData,
+    );
+    static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+        ::monitor_runtime::private::on::Any,
+        (),
+        ::monitor_runtime::private::Site,
+        (),
+    > = ::monitor_runtime::private::CallSite::new(
+        (),
+        ::monitor_runtime::private::Site::histogram(
+            &LATENCY,
+            &LATENCY { operation: "pdf" },
+        ),
+        (),
+    );
+    let value = body.0();
     let kind = {
         use ::monitor_runtime::private::returned::named::*;
         (&&&&Returned(&value)).kind()

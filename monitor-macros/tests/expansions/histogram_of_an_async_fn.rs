@@ -4,22 +4,19 @@
 // }
 
 async fn export() -> Vec<u8> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
-            ::monitor_runtime::private::on::Any,
-            (),
-            ::monitor_runtime::private::Site,
-            (),
-        > = ::monitor_runtime::private::CallSite::new(
-            (),
-            ::monitor_runtime::private::Site::histogram(
-                &LATENCY,
-                &LATENCY { operation: "pdf" },
-            ),
-            (),
-        );
-        &__MONITOR_SITE
-    };
-    let call = ::monitor_runtime::private::Call::start(call, 1);
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+        ::monitor_runtime::private::on::Any,
+        (),
+        ::monitor_runtime::private::Site,
+        (),
+    > = ::monitor_runtime::private::CallSite::new(
+        (),
+        ::monitor_runtime::private::Site::histogram(
+            &LATENCY,
+            &LATENCY { operation: "pdf" },
+        ),
+        (),
+    );
     { Vec::new() }
 }

@@ -27,25 +27,24 @@ async fn report(pages: u32) -> Result<u32, CreditsError> {
             >(refused);
         }
     };
-    let value = call
-        .around(
-            ::monitor_runtime::private::typed::<
-                Result<u32, CreditsError>,
-                _,
-            >(async move {
-                if false {
-                    return ::monitor_runtime::private::unreached::<
-                        Result<u32, CreditsError>,
-                    >();
-                }
-                { Ok(pages) }
-            }),
-        )
+    let value: Result<u32, CreditsError> = call
+        .around(async move {
+            if false {
+                return ::monitor_runtime::private::unreached::<
+                    Result<u32, CreditsError>,
+                >();
+            }
+            { Ok(pages) }
+        })
         .await;
-    let outcome = {
-        use ::monitor_runtime::private::judge::*;
-        (&&&&&&&&Probe(&value)).outcome()
-    };
+    let outcome = ::monitor_runtime::private::judge::outcome(
+        if false {
+            ::monitor_runtime::private::judge::value(&value).way()
+        } else {
+            ::monitor_runtime::private::judge::Way
+        },
+        &value,
+    );
     call.settle(outcome).await;
     value
 }

@@ -21,10 +21,7 @@ fn report<'a>(
             ::monitor_runtime::private::paid::cost(5i64),
         )
     };
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(
+    let body = ::monitor_runtime::private::Once(
         move || -> Pin<Box<dyn Future<Output = Result<u8, CreditsError>> + Send + 'a>> {
             Box::pin(async { Ok(3) })
         },
@@ -42,10 +39,14 @@ fn report<'a>(
     value
         .run(
             call,
-            body,
-            |value| {
-                use ::monitor_runtime::private::judge::*;
-                (&&&&&&&&Probe(value)).outcome()
-            },
+            body.0,
+            |value| ::monitor_runtime::private::judge::outcome(
+                if false {
+                    ::monitor_runtime::private::judge::value(value).way()
+                } else {
+                    ::monitor_runtime::private::judge::Way
+                },
+                value,
+            ),
         )
 }

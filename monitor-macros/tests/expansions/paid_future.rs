@@ -19,18 +19,22 @@ fn report() -> impl Future<Output = Result<u8, CreditsError>> {
             ::monitor_runtime::private::paid::cost(5i64),
         )
     };
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(move || -> _ { async { Ok(3) } }, ::core::marker::PhantomData);
+    let body = ::monitor_runtime::private::Once(
+        move || -> _ { async { Ok(3) } },
+        ::core::marker::PhantomData,
+    );
     let value = ::monitor_runtime::private::paid::AsFuture;
     value
         .run(
             call,
-            body,
-            |value| {
-                use ::monitor_runtime::private::judge::*;
-                (&&&&&&&&Probe(value)).outcome()
-            },
+            body.0,
+            |value| ::monitor_runtime::private::judge::outcome(
+                if false {
+                    ::monitor_runtime::private::judge::value(value).way()
+                } else {
+                    ::monitor_runtime::private::judge::Way
+                },
+                value,
+            ),
         )
 }

@@ -19,10 +19,7 @@ fn report(&mut self) -> Result<&mut u32, CreditsError> {
             ::monitor_runtime::private::paid::cost(5i64),
         )
     };
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(
+    let body = ::monitor_runtime::private::Once(
         move || -> Result<&mut u32, CreditsError> { Ok(&mut self.pages) },
         ::core::marker::PhantomData,
     );
@@ -33,10 +30,14 @@ fn report(&mut self) -> Result<&mut u32, CreditsError> {
     value
         .run(
             call,
-            body,
-            |value| {
-                use ::monitor_runtime::private::judge::*;
-                (&&&&&&&&Probe(value)).outcome()
-            },
+            body.0,
+            |value| ::monitor_runtime::private::judge::outcome(
+                if false {
+                    ::monitor_runtime::private::judge::value(value).way()
+                } else {
+                    ::monitor_runtime::private::judge::Way
+                },
+                value,
+            ),
         )
 }

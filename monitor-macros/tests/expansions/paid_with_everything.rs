@@ -29,23 +29,22 @@ async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResp
             return ::monitor_runtime::private::paid::refuse::<HttpResponse>(refused);
         }
     };
-    let value = call
-        .around(
-            ::monitor_runtime::private::typed::<
-                HttpResponse,
-                _,
-            >(async move {
-                if false {
-                    return ::monitor_runtime::private::unreached::<HttpResponse>();
-                }
-                { HttpResponse::Ok().finish() }
-            }),
-        )
+    let value: HttpResponse = call
+        .around(async move {
+            if false {
+                return ::monitor_runtime::private::unreached::<HttpResponse>();
+            }
+            { HttpResponse::Ok().finish() }
+        })
         .await;
-    let outcome = {
-        use ::monitor_runtime::private::judge::*;
-        (&&&&&&&&Probe(&value)).outcome()
-    };
+    let outcome = ::monitor_runtime::private::judge::outcome(
+        if false {
+            ::monitor_runtime::private::judge::value(&value).way()
+        } else {
+            ::monitor_runtime::private::judge::Way
+        },
+        &value,
+    );
     call.settle(outcome).await;
     value
 }

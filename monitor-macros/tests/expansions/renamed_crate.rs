@@ -4,14 +4,11 @@
 // }
 
 fn call() {
-    let call = {
-        static __MONITOR_SITE: company::telemetry::private::Site = company::telemetry::private::Site::counter(
-            &CALLS,
-            &CALLS {},
-        );
-        &__MONITOR_SITE
-    };
-    let call = company::telemetry::private::UntilReturn::new(call, 1);
+    let call = company::telemetry::private::UntilReturn::new(&__MONITOR_SITE, 1);
+    static __MONITOR_SITE: company::telemetry::private::Site = company::telemetry::private::Site::counter(
+        &CALLS,
+        &CALLS {},
+    );
     {
         work();
     }

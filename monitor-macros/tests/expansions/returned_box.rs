@@ -4,30 +4,24 @@
 // }
 
 fn call<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
-            ::monitor_runtime::private::on::Success,
-            ::monitor_runtime::private::Site,
-            (),
-            (),
-        > = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
-            (),
-            (),
-        );
-        &__MONITOR_SITE
-    };
-    let call = ::monitor_runtime::private::Call::start(call, 1);
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
         move || -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
             Box::pin(async { 3 })
         },
         ::core::marker::PhantomData,
     );
-    let value = body();
+    static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+        ::monitor_runtime::private::on::Success,
+        ::monitor_runtime::private::Site,
+        (),
+        (),
+    > = ::monitor_runtime::private::CallSite::new(
+        ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
+        (),
+        (),
+    );
+    let value = body.0();
     let kind = {
         use ::monitor_runtime::private::returned::named::*;
         (&&&&Returned(&value)).kind()
@@ -35,12 +29,14 @@ fn call<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
     kind.finish(
         value,
         call,
-        |call, value| {
-            call
-                .finish({
-                    use ::monitor_runtime::private::judge::*;
-                    (&&&&&&&&Probe(value)).outcome()
-                })
-        },
+        |call, value| ::monitor_runtime::private::finished_with(
+            if false {
+                ::monitor_runtime::private::judge::value(value).way()
+            } else {
+                ::monitor_runtime::private::judge::Way
+            },
+            call,
+            value,
+        ),
     )
 }

@@ -4,25 +4,22 @@
 // }
 
 fn call() -> impl Future<Output = u8> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
-            ::monitor_runtime::private::on::Success,
-            ::monitor_runtime::private::Site,
-            (),
-            (),
-        > = ::monitor_runtime::private::CallSite::new(
-            ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
-            (),
-            (),
-        );
-        &__MONITOR_SITE
-    };
-    let call = ::monitor_runtime::private::Call::start(call, 1);
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(move || -> _ { async { 3 } }, ::core::marker::PhantomData);
-    let value = body();
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> _ { async { 3 } },
+        ::core::marker::PhantomData,
+    );
+    static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
+        ::monitor_runtime::private::on::Success,
+        ::monitor_runtime::private::Site,
+        (),
+        (),
+    > = ::monitor_runtime::private::CallSite::new(
+        ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
+        (),
+        (),
+    );
+    let value = body.0();
     let kind = {
         use ::monitor_runtime::private::returned::hidden::*;
         (&&&&Returned(&value)).kind()
@@ -30,12 +27,14 @@ fn call() -> impl Future<Output = u8> {
     kind.finish(
         value,
         call,
-        |call, value| {
-            call
-                .finish({
-                    use ::monitor_runtime::private::judge::*;
-                    (&&&&&&&&Probe(value)).outcome()
-                })
-        },
+        |call, value| ::monitor_runtime::private::finished_with(
+            if false {
+                ::monitor_runtime::private::judge::value(value).way()
+            } else {
+                ::monitor_runtime::private::judge::Way
+            },
+            call,
+            value,
+        ),
     )
 }

@@ -4,31 +4,31 @@
 // }
 
 fn charge(credits: u64) -> Result<u64, Refusal> {
-    let call = {
-        static __MONITOR_SITE: ::monitor_runtime::private::WatchSite = ::monitor_runtime::private::WatchSite::new(
-            "credit_charging",
-            "charge",
-            ::monitor_runtime::private::Place {
-                file: ::core::file!(),
-                line: ::core::line!(),
-            },
-            ::core::option::Option::Some(0.5f64),
-            ::core::option::Option::Some(0.01f64),
-        );
-        ::monitor_runtime::private::inventory::submit! {
-            ::monitor_runtime::private::WatchedSite(& __MONITOR_SITE)
-        }
-        &__MONITOR_SITE
-    };
-    let call = ::monitor_runtime::private::Call::start(call, 1);
-    let ::monitor_runtime::private::Once(body, _) = ::monitor_runtime::private::Once::<
-        _,
-        _,
-    >(move || -> Result<u64, Refusal> { Ok(credits) }, ::core::marker::PhantomData);
-    let value = body();
-    call.finish({
-        use ::monitor_runtime::private::judge::*;
-        (&&&&&&&&Probe(&value)).outcome()
-    });
-    value
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> Result<u64, Refusal> { Ok(credits) },
+        ::core::marker::PhantomData,
+    );
+    static __MONITOR_SITE: ::monitor_runtime::private::WatchSite = ::monitor_runtime::private::WatchSite::new(
+        "credit_charging",
+        "charge",
+        ::monitor_runtime::private::Place {
+            file: ::core::file!(),
+            line: ::core::line!(),
+        },
+        ::core::option::Option::Some(0.5f64),
+        ::core::option::Option::Some(0.01f64),
+    );
+    ::monitor_runtime::private::inventory::submit! {
+        ::monitor_runtime::private::WatchedSite(& __MONITOR_SITE)
+    }
+    ::monitor_runtime::private::finished(
+        if false {
+            ::monitor_runtime::private::judge::body(&body).way()
+        } else {
+            ::monitor_runtime::private::judge::Way
+        },
+        call,
+        body.0(),
+    )
 }

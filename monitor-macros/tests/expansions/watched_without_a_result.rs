@@ -4,24 +4,21 @@
 // }
 
 fn clean_up() {
-    let call = {
-        static __MONITOR_SITE: company::telemetry::private::WatchSite = company::telemetry::private::WatchSite::new(
-            "clean_up",
-            "clean_up",
-            company::telemetry::private::Place {
-                file: ::core::file!(),
-                line: ::core::line!(),
-            },
-            ::core::option::Option::None,
-            ::core::option::Option::None,
-        );
-        company::telemetry::private::inventory::submit! {
-            company::telemetry::private::WatchedSite(& __MONITOR_SITE)
-        }
-        &__MONITOR_SITE
-    };
-    let call = company::telemetry::private::Call::start(call, 1);
+    let call = company::telemetry::private::Call::start(&__MONITOR_SITE, 1);
     let call = call.until_return();
+    static __MONITOR_SITE: company::telemetry::private::WatchSite = company::telemetry::private::WatchSite::new(
+        "clean_up",
+        "clean_up",
+        company::telemetry::private::Place {
+            file: ::core::file!(),
+            line: ::core::line!(),
+        },
+        ::core::option::Option::None,
+        ::core::option::Option::None,
+    );
+    company::telemetry::private::inventory::submit! {
+        company::telemetry::private::WatchedSite(& __MONITOR_SITE)
+    }
     {
         work();
     }
