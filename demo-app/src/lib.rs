@@ -35,7 +35,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer, web};
-use monitor_runtime::activity::{self, Activity};
+use monitor_runtime::activity::{self, Activity, BuildError};
 use monitor_runtime::actix::{
     MetricsListener, Monitor, MonitorBuilder, OnBehalf, Scrape, TrackSessions, scrape, serve_metrics,
 };
@@ -280,9 +280,12 @@ fn keep_who_is_here(options: &Options, data: &DataDir, session_key: &Key) -> Res
     if let Some(url) = &options.redis_url {
         builder = builder.redis(url.text(), "demo");
     }
-    let wrong = |wrong: String| StartError::Store { place: "--redis-url".to_owned(), wrong };
-    let activity = builder.build().map_err(|error| wrong(error.to_string()))?;
-    activity::install(activity).map_err(|_| wrong("who is here is asked for already".to_owned()))
+    let wrong = |place: &str, wrong: String| StartError::Store { place: place.to_owned(), wrong };
+    let activity = builder.build().map_err(|error| {
+        let place = if matches!(error, BuildError::StoreAddress) { "--redis-url" } else { "who is here" };
+        wrong(place, error.to_string())
+    })?;
+    activity::install(activity).map_err(|_| wrong("who is here", "it is asked for already".to_owned()))
 }
 
 async fn open_ledger(options: &Options, data: &DataDir) -> Result<Credits, StartError> {
