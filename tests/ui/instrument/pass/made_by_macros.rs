@@ -106,6 +106,18 @@ documented_item! {
     }
 }
 
+struct Receipt(u8);
+macro_rules! names_of_this_crate {
+    ($name:ident) => {
+        #[monitor_runtime::instrument(counter = $crate::CALLS, kind = "crate")]
+        async fn $name(number: u8) -> Result<$crate::Receipt, String> {
+            let number = number.checked_add(1).ok_or("too large")?;
+            Ok($crate::Receipt(number))
+        }
+    };
+}
+names_of_this_crate!(from_this_crate);
+
 fn main() {
     assert_delta!(BARE {}, 1, assert_eq!(documented(), 1));
     assert_delta!(CALLS { kind: "item" }, 2, {
@@ -118,5 +130,9 @@ fn main() {
     });
     assert_delta!(CALLS { kind: "path" }, 1, assert_eq!(from_metric(), "a"));
     assert_delta!(TOKENS { kind: "tokens" }, 1, assert_eq!(inner::from_tokens(&1), 1));
+    assert_delta!(CALLS { kind: "crate" }, 1, {
+        assert_eq!(ui::run(from_this_crate(1)).map(|receipt| receipt.0), Ok(2));
+        assert!(ui::run(from_this_crate(u8::MAX)).is_err());
+    });
     assert_delta!(CALLS { kind: "impl" }, 1, assert_eq!(Shop.open(), 1));
 }
