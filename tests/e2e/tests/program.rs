@@ -5,8 +5,10 @@ use std::process::Output;
 
 use crate::support::{Demo, program};
 
+/// Where an argument does not say where data is kept, that is in a directory of its own.
 fn run(arguments: &[&str]) -> Output {
-    let output = program().args(arguments).output();
+    let data = tempfile::tempdir().expect("a directory");
+    let output = program().args(arguments).env("DEMO_DATA_DIR", data.path()).output();
     output.expect("the demo should start")
 }
 
