@@ -2,7 +2,7 @@
 //! and what verifying finds. One test, because the page is one for the whole process.
 #![cfg(all(feature = "sqlite", feature = "test-util"))]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use monitor_runtime::clock::StoreClock;
 use monitor_runtime::credits::{AccountId, Credits, CreditsError, Grant, Operation, Sqlite};
@@ -12,12 +12,10 @@ const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Waits for what the keeper's thread will say.
 fn eventually(name: &str, labels: &[(&str, &str)], value: f64) {
-    let begin = Instant::now();
-    while sample_value(name, labels) != Some(value) {
-        let found = sample_value(name, labels);
-        assert!(begin.elapsed() < Duration::from_secs(30), "{name} is {found:?}, and not {value}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    servers::eventually(|| match sample_value(name, labels) {
+        found if found == Some(value) => Ok(()),
+        found => Err(format!("{name} is {found:?}, and not {value}")),
+    });
 }
 
 #[test]

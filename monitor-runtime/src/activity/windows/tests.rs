@@ -9,6 +9,7 @@ use crate::activity::hash::Key;
 
 const SPANS: [u32; 5] = [60, 300, 900, 3_600, 86_400];
 const WIDEST: u32 = 86_400;
+const MINUTE: u32 = 60;
 
 fn since(now: u32) -> Vec<u32> {
     SPANS.iter().map(|span| now - span).collect()
@@ -17,6 +18,13 @@ fn since(now: u32) -> Vec<u32> {
 fn tag(user: u32) -> Tag {
     // Always the same key, so that what passes once passes always.
     Key::from_secret("windows").tag(&user.to_le_bytes())
+}
+
+/// Counts the users of windows whose widest is a minute, and lets them tend to what that asks for, as a scrape does.
+fn scrape(windows: &Windows, now: u32) -> u64 {
+    let users = windows.counts(&[now - MINUTE], now)[0];
+    windows.tend(users, || now);
+    users
 }
 
 /// Whom somebody sees, and how long after the one before.
@@ -84,7 +92,6 @@ proptest! {
         waves in prop::collection::vec((1_u32..120, 1_u32..20, prop_oneof![0_u32..30, 60_u32..200]), 1..20),
     ) {
         // Waves of users in seconds of a minute's window, around a limit of 40; and pauses between them.
-        const MINUTE: u32 = 60;
         let windows = Windows::new(40, 10, MINUTE);
         let mut model = HashMap::new();
         let mut now = MINUTE + 2;
@@ -153,58 +160,46 @@ fn the_limit_is_of_users_within_the_widest_window() {
 
 #[test]
 fn few_users_for_a_whole_window_bring_the_table_back_as_often_as_it_takes() {
-    const MINUTE: u32 = 60;
     let windows = Windows::new(100, 12, MINUTE);
     let mut now = MINUTE + 2;
-    let scrape = |now: u32| {
-        let counts = windows.counts(&[now - MINUTE], now);
-        windows.tend(counts[0], || now);
-        counts[0]
-    };
     for round in 0..5 {
         (0..150).for_each(|user| windows.record(tag(round * 1_000 + user), now));
-        assert!(scrape(now).abs_diff(150) < 6);
+        assert!(scrape(&windows, now).abs_diff(150) < 6);
         assert_eq!(windows.structure(), Structure::Sketch, "round {round}");
         // So many more that the way back is given up once.
         now += MINUTE + 1;
-        assert_eq!(scrape(now), 0);
+        assert_eq!(scrape(&windows, now), 0);
         now += 10;
         (0..110).for_each(|user| windows.record(tag(round * 1_000 + 200 + user), now));
-        assert!(scrape(now).abs_diff(110) < 5);
+        assert!(scrape(&windows, now).abs_diff(110) < 5);
         now += MINUTE + 1;
         // Half the limit is few.
         for _ in 0..MINUTE + 2 {
             (0..50).for_each(|user| windows.record(tag(round * 1_000 + 400 + user), now));
-            assert!(scrape(now).abs_diff(50) <= 2, "round {round}");
+            assert!(scrape(&windows, now).abs_diff(50) <= 2, "round {round}");
             assert_eq!(windows.structure(), Structure::Sketch, "round {round}");
             now += 1;
         }
-        assert!(scrape(now).abs_diff(50) <= 2);
-        assert_eq!(scrape(now), 50, "round {round}: the table answers, and it has all of them");
+        assert!(scrape(&windows, now).abs_diff(50) <= 2);
+        assert_eq!(scrape(&windows, now), 50, "round {round}: the table answers, and it has all of them");
         assert_eq!((windows.structure(), windows.relative_error()), (Structure::Exact, 0.0));
         now += MINUTE;
-        assert_eq!(scrape(now), 0);
+        assert_eq!(scrape(&windows, now), 0);
     }
 }
 
 #[test]
 fn what_another_s_sketch_brings_is_not_lost_on_the_way_back() {
-    const MINUTE: u32 = 60;
     let windows = Windows::new(100, 12, MINUTE);
     let mut now = MINUTE + 2;
-    let scrape = |now: u32| {
-        let counts = windows.counts(&[now - MINUTE], now);
-        windows.tend(counts[0], || now);
-        counts[0]
-    };
     (0..150).for_each(|user| windows.record(tag(user), now));
     now += MINUTE + 1;
-    assert_eq!(scrape(now), 0);
+    assert_eq!(scrape(&windows, now), 0);
     now += MINUTE;
     // Of a user that no table knows.
     assert!(windows.merge_cell(7, 3, now, now));
     for _ in 0..MINUTE {
-        assert_eq!(scrape(now), 1);
+        assert_eq!(scrape(&windows, now), 1);
         now += 1;
     }
     assert_eq!(windows.structure(), Structure::Sketch);
@@ -212,7 +207,6 @@ fn what_another_s_sketch_brings_is_not_lost_on_the_way_back() {
 
 #[test]
 fn a_user_who_comes_back_after_a_window_is_one_of_the_limit_again() {
-    const MINUTE: u32 = 60;
     let windows = Windows::new(100, 12, MINUTE);
     let now = MINUTE + 2;
     (0..100).for_each(|user| windows.record(tag(user), now));
@@ -262,7 +256,6 @@ fn threads_lose_no_user_while_the_table_is_left() {
 
 #[test]
 fn threads_lose_no_user_while_the_table_is_left_and_taken_again() {
-    const MINUTE: u32 = 60;
     // It is looked at in each quarter of the waves.
     for minutes in 4..8 {
         let windows = Windows::new(200, 12, MINUTE);
