@@ -1,17 +1,16 @@
 //! `metrics!`: families as they were written, what of them is accepted, and the name pair that each becomes.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Expr, ExprLit, Lifetime, Lit, LitInt, LitStr, Meta, Path, Token, Type, Visibility, braced, bracketed,
     token,
 };
 
-use crate::args::{Errors, Exprs, located, once};
+use crate::args::{Errors, Exprs, located, once, skip_to_comma};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -101,7 +100,7 @@ impl Block {
                 } else {
                     // On to the next declaration.
                     while !input.is_empty() && !input.peek(Token![;]) {
-                        input.parse::<proc_macro2::TokenTree>()?;
+                        input.parse::<TokenTree>()?;
                     }
                     input.parse::<Option<Token![;]>>()?;
                 }
@@ -131,7 +130,7 @@ impl Written {
         let labels = if input.peek(token::Brace) {
             let inner;
             braced!(inner in input);
-            Punctuated::<WrittenLabel, Token![,]>::parse_terminated(&inner)?.into_iter().collect()
+            labels(&inner, errors)?
         } else {
             Vec::new()
         };
@@ -167,10 +166,36 @@ impl Written {
     }
 }
 
+/// Parses the labels of one family, going on after a mistake at the next comma.
+fn labels(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<WrittenLabel>> {
+    let mut labels = Vec::new();
+    while !input.is_empty() {
+        let label = input.parse();
+        match errors.take(label) {
+            Some(label) => labels.push(label),
+            None => skip_to_comma(input),
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(labels)
+}
+
 impl Parse for WrittenLabel {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
-        let name = input.call(Ident::parse_any)?;
+        let mut words = TokenStream::new();
+        while !input.is_empty() && !input.peek(Token![:]) && !input.peek(Token![,]) {
+            words.extend([input.parse::<TokenTree>()?]);
+        }
+        if words.is_empty() {
+            return Err(input.error("a label has a name, such as `method: bool`"));
+        }
+        let Ok(name) = Ident::parse_any.parse2(words.clone()) else {
+            let text = words.to_string().replace(' ', "");
+            return Err(syn::Error::new_spanned(words, no_label_name(&text)));
+        };
         if !input.peek(Token![:]) {
             return Err(syn::Error::new_spanned(&name, format!("a label has a type, such as `{name}: &'static str`")));
         }
@@ -275,11 +300,15 @@ fn is_name(text: &str) -> bool {
         && chars.all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 
+fn no_label_name(text: &str) -> String {
+    format!("`{text}` is no label name; use ASCII letters, digits and `_`, and begin with a letter")
+}
+
 fn accept_label(label: WrittenLabel, errors: &mut Errors) -> Option<Label> {
     let WrittenLabel { attributes, name, ty } = label;
     let text = name.unraw().to_string();
     if !is_name(&text) {
-        errors.at(&name, format!("`{text}` is no label name; use ASCII letters, digits and `_`"));
+        errors.at(&name, no_label_name(&text));
     } else if text.starts_with("__") {
         errors.at(&name, "label names that begin with `__` are Prometheus's own; begin with a letter");
     } else if text == "le" || text == "quantile" {

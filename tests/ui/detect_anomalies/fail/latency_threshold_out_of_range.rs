@@ -13,4 +13,13 @@ fn no_unit() {}
 #[monitor_runtime::detect_anomalies("no_number", latency_threshold = true)]
 fn no_number() {}
 
+#[monitor_runtime::detect_anomalies("zero_ms", latency_threshold = "0ms")]
+fn zero_ms() {}
+
+#[monitor_runtime::detect_anomalies("negative_text", latency_threshold = "-5s")]
+fn negative_text() {}
+
+#[monitor_runtime::detect_anomalies("computed", latency_threshold = 0.25 * 2.0)]
+fn computed() {}
+
 fn main() {}
