@@ -144,9 +144,11 @@ pub(crate) fn gauge(first: u32) -> f64 {
 }
 
 /// What this thread's row holds of a count, for assertions about what this thread did. A thread that
-/// has no row of its own reads the shared one.
+/// finds no row of its own reads the shared one.
 pub(crate) fn here(cell: u32) -> u64 {
-    ROW.get().unwrap_or(CELLS.shared()).read(cell)
+    // Taken before it is read: one that is taken later holds what its last thread counted meanwhile.
+    let own = KEEPER.try_with(Keeper::row).ok().flatten();
+    own.unwrap_or(CELLS.shared()).read(cell)
 }
 
 /// What a scrape reads with: the rows' pages, looked up once for many cells.
