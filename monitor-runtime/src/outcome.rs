@@ -82,13 +82,3 @@ impl ToOutcome for Outcome {
         *self
     }
 }
-
-/// The outcome of an error, where its type is generic and one of those that say it.
-pub(crate) fn of_known_error(error: &dyn std::any::Any) -> Option<Outcome> {
-    #[cfg(feature = "actix")]
-    if let Some(error) = error.downcast_ref::<actix_web::Error>() {
-        return Some(error.outcome());
-    }
-    let _ = error;
-    None
-}

@@ -19,6 +19,7 @@ use crate::anomaly::{LimitsFileError, LimitsFileMistake, file};
 use crate::builtin::{ANOMALIES, API_ERROR_RATE, API_RESPONSE_TIME_THRESHOLD, EVENTS_LOST};
 use crate::call::{Call, Target};
 use crate::clock;
+use crate::credits::CreditsError;
 use crate::health::{self, Trouble};
 use crate::metrics::Computed;
 use crate::outcome::{Outcome, ToOutcome};
@@ -682,8 +683,8 @@ impl WatchedCall {
     }
 }
 
-/// A value that says how the block that gave it ended: a `Result` by its variant, and with feature `actix` an
-/// `actix_web::Error` by its response; a [`ToOutcome`] by itself; numbers, texts, `()`, `Option`, `Vec` and tuples are
+/// A value that says how the block that gave it ended: a `Result` by its variant, a
+/// [`CreditsError`](crate::credits::CreditsError) and with feature `actix` an `actix_web::Error` by what it says; a [`ToOutcome`] by itself; numbers, texts, `()`, `Option`, `Vec` and tuples are
 /// successes. `M` tells these apart and is never written.
 ///
 /// For an error that is sometimes the caller's fault, begin with [`Watch::start`] and tell the outcome.
@@ -719,9 +720,18 @@ impl<T, E: 'static> Judged<ByVariant> for Result<T, E> {
     fn outcome(&self) -> Outcome {
         match self {
             Ok(_) => Outcome::Success,
-            Err(error) => crate::outcome::of_known_error(error).unwrap_or(Outcome::Failure),
+            Err(error) => of_known_error(error).unwrap_or(Outcome::Failure),
         }
     }
+}
+
+/// The outcome of an error, where its type is generic and one of those that say it.
+fn of_known_error(error: &dyn std::any::Any) -> Option<Outcome> {
+    #[cfg(feature = "actix")]
+    if let Some(error) = error.downcast_ref::<actix_web::Error>() {
+        return Some(ToOutcome::outcome(error));
+    }
+    error.downcast_ref::<CreditsError>().map(ToOutcome::outcome)
 }
 
 // Not by `ToOutcome`: as an error a text is a failure.

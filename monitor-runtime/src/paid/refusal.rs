@@ -1,6 +1,7 @@
 //! How the refusal of a paid call becomes the value that the function returns.
 
 use crate::credits::CreditsError;
+use crate::outcome::{Outcome, ToOutcome};
 
 /// A value that can say that a paid call was refused.
 ///
@@ -35,5 +36,22 @@ pub trait Refusal {
 impl<T, E: From<CreditsError>> Refusal for Result<T, E> {
     fn refused(error: CreditsError) -> Self {
         Err(error.into())
+    }
+}
+
+/// As its response's status says it, where there is one: who pays, and with what, is the caller's affair; what the store
+/// and the program do is ours.
+impl ToOutcome for CreditsError {
+    fn outcome(&self) -> Outcome {
+        match self.why() {
+            CreditsError::NoAccount
+            | CreditsError::UnknownAccount { .. }
+            | CreditsError::Insufficient { .. }
+            | CreditsError::Duplicate { .. }
+            | CreditsError::Conflict { .. }
+            | CreditsError::InvalidAmount { .. }
+            | CreditsError::InvalidName { what: "key" | "account", .. } => Outcome::Refused,
+            _ => Outcome::Failure,
+        }
     }
 }

@@ -105,3 +105,49 @@ impl Problem {
         Problem { status, kind, title }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credits::{AccountId, HoldId, HoldState, Operation, Refused};
+    use crate::outcome::{Outcome, ToOutcome};
+
+    #[test]
+    fn a_refusal_is_the_same_outcome_as_its_response() {
+        let account = AccountId::new("ada").expect("a name");
+        let operation = Operation::new("report").expect("a name");
+        let hold = HoldId::new();
+        let name = |what| CreditsError::InvalidName { what, why: "it is empty", bytes: 0 };
+        let errors = [
+            CreditsError::NoHold,
+            CreditsError::NoLedger,
+            CreditsError::NoAccount,
+            CreditsError::UnknownAccount { account },
+            CreditsError::Insufficient { required: 5, available: 2 },
+            CreditsError::Conflict { what: "the key was used for another account" },
+            CreditsError::Duplicate { hold, state: HoldState::Open },
+            CreditsError::UnknownHold { hold },
+            CreditsError::AlreadySettled { hold, state: HoldState::Open },
+            CreditsError::ExceedsHold { amount: 5, held: 2 },
+            CreditsError::InvalidAmount { amount: -1 },
+            CreditsError::TooManyCredits { amount: i64::MAX },
+            name("key"),
+            name("account"),
+            name("operation"),
+            CreditsError::InvalidLifetime,
+            CreditsError::unavailable("it is down"),
+            CreditsError::InvalidStore { why: "no file".to_owned() },
+            CreditsError::NewerSchema { found: 2, known: 1 },
+        ];
+        let mut refusals = 0;
+        for why in errors {
+            let outcome = Outcome::of_status(why.status_code().as_u16());
+            assert_eq!(ToOutcome::outcome(&why), outcome, "{why}");
+            refusals += u32::from(outcome == Outcome::Refused);
+            let operation = operation.clone();
+            let refused = CreditsError::Refused(Box::new(Refused { operation, required: 5, own_account: true, why }));
+            assert_eq!(ToOutcome::outcome(&refused), outcome, "{refused}");
+        }
+        assert_eq!(refusals, 8);
+    }
+}

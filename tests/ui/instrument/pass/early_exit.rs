@@ -77,6 +77,28 @@ fn of_poll(poll: Poll<Result<u8, ()>>) -> Poll<Result<u8, ()>> {
     poll.map(Ok)
 }
 
+#[monitor_runtime::instrument(counter = CALLS, histogram = LATENCY)]
+async fn of_option_later(text: &str) -> Option<char> {
+    let first = text.chars().next()?;
+    Some(first)
+}
+
+#[monitor_runtime::instrument(counter = CALLS)]
+async fn of_control_flow_later(limit: u8) -> ControlFlow<u8> {
+    for number in 0..10 {
+        if number == limit {
+            ControlFlow::Break(number)?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+#[monitor_runtime::instrument(counter = CALLS)]
+async fn of_poll_later(poll: Poll<Option<Result<u8, ()>>>) -> Poll<Option<Result<u8, ()>>> {
+    let poll = poll?;
+    poll.map(|number| number.map(Ok))
+}
+
 fn main() {
     assert_delta!(CALLS {}, 9, {
         assert_eq!(returns(7) + returns(3) + returns(1), 9);
@@ -95,5 +117,10 @@ fn main() {
         assert_eq!((of_option("a"), of_option("")), (Some('a'), None));
         assert_eq!(of_control_flow(3), ControlFlow::Break(3));
         assert_eq!(of_poll(Poll::Ready(Ok(1))), Poll::Ready(Ok(1)));
+    });
+    assert_delta!(CALLS {}, 4, {
+        assert_eq!((ui::run(of_option_later("a")), ui::run(of_option_later(""))), (Some('a'), None));
+        assert_eq!(ui::run(of_control_flow_later(3)), ControlFlow::Break(3));
+        assert_eq!(ui::run(of_poll_later(Poll::Ready(Some(Ok(1))))), Poll::Ready(Some(Ok(1))));
     });
 }
