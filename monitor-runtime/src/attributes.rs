@@ -118,13 +118,14 @@ pub use monitor_macros::metrics;
 /// ```
 ///
 /// All metrics of one attribute share its labels; for different labels use two attributes. An expression is evaluated
-/// once, before the body; a closure after it, only for a call that is counted. When both are used, an argument that the
+/// once, before the body; a closure once after it, whenever there is a result. When both are used, an argument that the
 /// body consumes can be a label only if it is a reference or `Copy`. A call that panicked or was dropped has no result:
 /// a label taken from it reads `_panic` or `_cancelled`.
 ///
 /// # Outcomes
 /// Success, refused (the caller's fault) or failure (ours), as the value says: a [`ToOutcome`](crate::ToOutcome) by
-/// itself; a `Result` by its error's `ToOutcome`, with feature `actix` by its error's response, else by its variant; an
+/// itself; a `Result` by its error's `ToOutcome` (no credits are a refusal), with feature `actix` by its error's response,
+/// else by its variant; an
 /// actix-web response by its status; any other value is a success. The type is looked at where the function is written,
 /// so a generic parameter counts as any other value.
 ///

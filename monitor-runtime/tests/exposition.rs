@@ -7,7 +7,7 @@ use foreign::{counter, family, gauge, histogram, labelled, summary, untyped};
 use std::sync::LazyLock;
 
 use monitor_runtime::{
-    Format, encode,
+    Format, TraceId, encode,
     prometheus::{
         Registry,
         proto::{Metric, MetricFamily, MetricType},
@@ -186,6 +186,7 @@ fn every_kind_of_family_is_written() {
     timed.set_timestamp_ms(1_520_879_607_789);
     let registry = Registry::new();
     let families = vec![
+        family("busy_seconds_total", MetricType::COUNTER, vec![counter(0.5)]),
         family("jobs_total", MetricType::COUNTER, vec![counter(3.0)]),
         family("lag_seconds", MetricType::GAUGE, vec![timed]),
         family("load", MetricType::UNTYPED, vec![untyped(f64::NEG_INFINITY)]),
@@ -196,7 +197,10 @@ fn every_kind_of_family_is_written() {
     read(&registry).expect("valid");
     assert_eq!(
         page(&registry, Format::Text),
-        r##"# HELP jobs_total Help for "jobs_total", a\\b\nsecond�line
+        r##"# HELP busy_seconds_total Help for "busy_seconds_total", a\\b\nsecond�line
+# TYPE busy_seconds_total counter
+busy_seconds_total 0.5
+# HELP jobs_total Help for "jobs_total", a\\b\nsecond�line
 # TYPE jobs_total counter
 jobs_total 3
 # HELP lag_seconds Help for "lag_seconds", a\\b\nsecond�line
@@ -222,7 +226,11 @@ wait_seconds_count 2
     );
     assert_eq!(
         page(&registry, Format::OpenMetrics),
-        r##"# HELP jobs Help for \"jobs_total\", a\\b\nsecond�line
+        r##"# HELP busy_seconds Help for \"busy_seconds_total\", a\\b\nsecond�line
+# TYPE busy_seconds counter
+# UNIT busy_seconds seconds
+busy_seconds_total 0.5
+# HELP jobs Help for \"jobs_total\", a\\b\nsecond�line
 # TYPE jobs counter
 jobs_total 3
 # HELP lag_seconds Help for \"lag_seconds\", a\\b\nsecond�line
@@ -310,6 +318,64 @@ ours_working 1.5
     assert_eq!(value("ours_latency_seconds_sum", &[("tenant", "x")]), Some(1.25));
     assert_eq!(value("ours_latency_seconds_count", &[("tenant", "x")]), Some(2.0));
     assert_eq!(value("ours_latency_seconds_count", &[("tenant", "y")]), None);
+}
+
+#[test]
+fn exemplars_stand_on_buckets_alone_and_in_openmetrics_alone() {
+    let registry = Registry::new();
+    let latency = LATENCY.in_registry(&registry).expect("a new registry");
+    let heat = HEAT.in_registry(&registry).expect("a new registry");
+    let traces = [1, 0xff].map(|byte| TraceId::new([byte; 16]).expect("not zero"));
+    latency.with(LATENCY { tenant: "x" }).observe_traced(0.25, traces[0]);
+    latency.with(LATENCY { tenant: "x" }).observe_traced(0.75, traces[1]);
+    // OpenMetrics calls it no histogram, because of its bound below zero.
+    heat.with(HEAT { room: "cellar" }).observe_traced(1.0, traces[1]);
+
+    let text = page(&registry, Format::Text);
+    strict::text::read(&text).expect("valid");
+    assert!(!text.contains("trace_id"), "{text}");
+
+    let with = page(&registry, Format::OpenMetrics);
+    let (mut without, mut exemplars) = (String::new(), Vec::new());
+    for line in with.lines() {
+        let sample = match line.split_once(" # ") {
+            Some((sample, exemplar)) if !line.starts_with('#') => {
+                exemplars.push((sample, exemplar));
+                sample
+            }
+            _ => line,
+        };
+        without += &format!("{sample}\n");
+    }
+    // But for its exemplars it is the same page.
+    let same = strict::open_metrics::read(&without).expect("valid");
+    assert_eq!(strict::samples(&same), strict::samples(&strict::text::read(&text).expect("valid")));
+
+    let expected = [("0.5", "1", traces[0], "0.25"), ("1.0", "2", traces[1], "0.75")];
+    assert_eq!(exemplars.len(), expected.len(), "{with}");
+    for ((sample, exemplar), (le, count, trace, value)) in exemplars.into_iter().zip(expected) {
+        assert_eq!(sample, format!("ours_latency_seconds_bucket{{tenant=\"x\",le=\"{le}\"}} {count}"));
+        let (labels, rest) = exemplar.split_once(' ').expect("labels, then a value and a time");
+        assert_eq!(labels, format!("{{trace_id=\"{trace}\"}}"));
+        // The names and values together.
+        assert!("trace_id".chars().count() + trace.to_string().chars().count() <= 128);
+        let (observed, time) = rest.split_once(' ').expect("a value and a time");
+        assert_eq!(observed, value);
+        assert!(time.parse().is_ok_and(|time: f64| time > 1.7e9), "{time} should be in seconds of our age");
+    }
+}
+
+#[test]
+fn nothing_says_when_it_was_created() {
+    let registry = Registry::new();
+    JOBS.in_registry(&registry).expect("a new registry").with(JOBS { tenant: "x", ok: true }).inc();
+    LATENCY.in_registry(&registry).expect("a new registry").with(LATENCY { tenant: "x" }).observe(0.5);
+    let summary = family("wait_seconds", MetricType::SUMMARY, vec![summary(&[(0.5, 0.125)], 2, 3.0)]);
+    foreign::register(&registry, "other", vec![summary]);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let page = page(&registry, format);
+        assert!(page.contains("ours_jobs_total{") && !page.contains("_created"), "{page}");
+    }
 }
 
 #[test]
@@ -413,6 +479,11 @@ fn a_long_page_comes_in_chunks() {
     assert_eq!(chunks.0.iter().sum::<usize>(), page(&registry, Format::Text).len());
 }
 
+/// Whether U+FFFD stands for it on the page.
+fn is_replaced(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 proptest! {
     #[test]
     fn ours_are_valid_whatever_their_labels_say(values in proptest::collection::vec(foreign::hostile_text(), 1..20)) {
@@ -428,7 +499,9 @@ proptest! {
             let total: f64 = text.iter().flat_map(|f| &f.samples).filter(|s| s.name == name).map(|s| s.value).sum();
             prop_assert_eq!(total, values.len() as f64);
         }
-        for (n, tenant) in values.iter().enumerate().filter(|(_, v)| v.len() <= 128) {
+        // What is longer on the page is cut there.
+        let written = |value: &str| value.chars().map(|c| if is_replaced(c) { 3 } else { c.len_utf8() }).sum::<usize>();
+        for (n, tenant) in values.iter().enumerate().filter(|(_, value)| written(value) <= 128) {
             let labels = [("tenant", tenant.as_str()), ("ok", if n % 2 == 0 { "true" } else { "false" })];
             prop_assert!(sample_value_in(&registry, "ours_jobs_total", &labels) >= Some(1.0), "{:?}", tenant);
         }

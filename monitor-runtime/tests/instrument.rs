@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use monitor_runtime::{
-    LabelValue, Outcome, ToOutcome, assert_delta, instrument, metrics, sample_value, timer, track_latency,
-};
+use monitor_runtime::{LabelValue, Outcome, ToOutcome, assert_delta, instrument, metrics, sample_value, track_latency};
 
 #[derive(Clone, Copy, Debug, PartialEq, LabelValue)]
 enum Plan {
@@ -26,8 +24,6 @@ metrics! {
     counter PLANS = "instrument_plans_total" { plan: Plan, seats: u8 };
     /// Plans in all
     counter ALL_PLANS = "instrument_all_plans_total" { plan: Plan, gift: bool };
-    /// Bytes sent
-    counter BYTES = "instrument_bytes_total";
     /// Calls by outcome
     counter CALLS = "instrument_calls_total" { outcome: Outcome };
     /// Calls by what they gave
@@ -38,6 +34,30 @@ metrics! {
     histogram ANSWER_LATENCY = "instrument_answer_latency_seconds" { answer: &'static str, #[label(max = 9)] who: &str };
     /// Work in flight
     gauge RUNNING = "instrument_running" { operation: &'static str };
+    /// Calls by a name
+    counter NAMED = "instrument_named_total" { who: &'static str };
+    /// Seconds by a name
+    histogram NAMED_LATENCY = "instrument_named_latency_seconds" { who: &'static str };
+    /// In flight by a name
+    gauge NAMED_RUNNING = "instrument_named_running" { who: &'static str };
+    /// Seconds by outcome
+    histogram CALL_LATENCY = "instrument_call_latency_seconds" { outcome: Outcome };
+    /// Bytes sent by an amount
+    counter SENT = "instrument_sent_total";
+    /// Seconds of sending
+    histogram SENT_LATENCY = "instrument_sent_latency_seconds";
+    /// Calls that ended
+    counter ENDED = "instrument_ended_total" { outcome: Outcome };
+    /// Calls of all outcomes
+    counter ALL = "instrument_all_total";
+    /// Calls that succeeded
+    counter SUCCEEDED = "instrument_succeeded_total";
+    /// Calls that failed
+    counter FAILED = "instrument_failed_total";
+    /// Seconds of all calls
+    histogram ALL_LATENCY = "instrument_all_latency_seconds";
+    /// All calls in flight
+    gauge ALL_RUNNING = "instrument_all_running";
 }
 
 /// Polls a future that is never pending for long.
@@ -164,6 +184,157 @@ fn labels_come_from_arguments_and_from_the_result() {
     assert_eq!(sample_value("instrument_all_plans_total", &[("plan", "free"), ("gift", "false")]), Some(0.0));
 }
 
+/// A name, and how often it was asked for.
+fn asked(turns: &Cell<u32>, who: &'static str) -> &'static str {
+    turns.set(turns.get() + 1);
+    who
+}
+
+#[test]
+fn an_expression_is_evaluated_once_however_many_metrics_it_serves() {
+    #[instrument(counter = NAMED, histogram = NAMED_LATENCY, gauge = NAMED_RUNNING, who = asked(turns, "before"))]
+    fn before(turns: &Cell<u32>) -> Result<u32, Denied> {
+        Ok(turns.get())
+    }
+    #[instrument(counter = NAMED, histogram = NAMED_LATENCY, gauge = NAMED_RUNNING, who = asked(turns, "async"))]
+    async fn before_async(turns: &Cell<u32>) -> u32 {
+        yields().await;
+        turns.get()
+    }
+    #[instrument(counter = NAMED, histogram = NAMED_LATENCY, who = asked(turns, "future"))]
+    fn before_future(turns: &Cell<u32>) -> impl Future<Output = u32> {
+        async move { turns.get() }
+    }
+    #[instrument(counter = NAMED, histogram = NAMED_LATENCY, on = "any", who = |_| asked(turns, "after"))]
+    fn after(turns: &Cell<u32>) -> u32 {
+        turns.get()
+    }
+    #[instrument(counter = SENT, histogram = SENT_LATENCY, by = asked(turns, "four").len() as u64)]
+    fn amount(turns: &Cell<u32>) -> u32 {
+        turns.get()
+    }
+    // The same where the call is none of those that the counter counts.
+    #[instrument(counter = NAMED, histogram = NAMED_LATENCY, on = "failure", who = asked(turns, "not counted"))]
+    fn not_counted(turns: &Cell<u32>) -> Result<u32, Denied> {
+        Ok(turns.get())
+    }
+    let turns = Cell::new(0);
+    let once = |in_the_body: u32, at_the_end: u32, name: &str| {
+        assert_eq!((in_the_body, turns.replace(0)), (at_the_end, 1), "{name}");
+    };
+    assert_delta!(NAMED { who: "before" }, 1, once(before(&turns).unwrap_or_default(), 1, "before"));
+    assert_delta!(NAMED { who: "async" }, 1, once(run(before_async(&turns)), 1, "async"));
+    assert_delta!(NAMED { who: "future" }, 1, once(run(before_future(&turns)), 1, "future"));
+    assert_delta!(NAMED { who: "after" }, 1, once(after(&turns), 0, "after"));
+    assert_delta!(SENT {}, 4, once(amount(&turns), 1, "amount"));
+    assert_delta!(NAMED { who: "not counted" }, 0, once(not_counted(&turns).unwrap_or_default(), 1, "not counted"));
+    for who in ["before", "async", "future", "after", "not counted"] {
+        assert_eq!(NAMED_LATENCY.with(NAMED_LATENCY { who }).count(), 1, "{who}");
+        assert_eq!(NAMED_RUNNING.with(NAMED_RUNNING { who }).value(), 0.0, "{who}");
+    }
+}
+
+#[test]
+fn counters_histograms_and_gauges_agree_whatever_becomes_of_the_calls() {
+    fn ends(how: u8) -> Result<(), Denied> {
+        match how {
+            0 => Ok(()),
+            1 => Err(Denied::Wrong),
+            2 => Err(Denied::Broken),
+            _ => panic!("on purpose"),
+        }
+    }
+    #[instrument(counter = ENDED, histogram = CALL_LATENCY, on = "any", outcome)]
+    #[instrument(counter = ALL, histogram = ALL_LATENCY, gauge = ALL_RUNNING, on = "any")]
+    #[instrument(counter = SUCCEEDED)]
+    #[instrument(counter = FAILED, on = "failure")]
+    fn sync(how: u8) -> Result<(), Denied> {
+        ends(how)
+    }
+    #[instrument(counter = ENDED, histogram = CALL_LATENCY, on = "any", outcome)]
+    #[instrument(counter = ALL, histogram = ALL_LATENCY, gauge = ALL_RUNNING, on = "any")]
+    #[instrument(counter = SUCCEEDED)]
+    #[instrument(counter = FAILED, on = "failure")]
+    async fn later(how: u8) -> Result<(), Denied> {
+        yields().await;
+        ends(how)
+    }
+    #[instrument(counter = ENDED, histogram = CALL_LATENCY, on = "any", outcome)]
+    #[instrument(counter = ALL, histogram = ALL_LATENCY, gauge = ALL_RUNNING, on = "any")]
+    #[instrument(counter = SUCCEEDED)]
+    #[instrument(counter = FAILED, on = "failure")]
+    fn returned(how: u8) -> Pin<Box<dyn Future<Output = Result<(), Denied>>>> {
+        Box::pin(async move {
+            yields().await;
+            ends(how)
+        })
+    }
+    type Ended = Pin<Box<dyn Future<Output = Result<(), Denied>>>>;
+    let mut context = Context::from_waker(Waker::noop());
+    let mut in_flight: Vec<Ended> = Vec::new();
+    let (mut random, mut expected) = (7_u32, [0_u64; 5]);
+    for _ in 0..500 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (shape, how) = ((random >> 16) % 3, (random >> 24) as u8 % 6);
+        let ended = match how {
+            // Never polled: never called.
+            5 => {
+                drop((later(0), returned(0)));
+                continue;
+            }
+            // A panic is the fourth outcome, a call that is dropped later the fifth.
+            4 if shape == 0 => continue,
+            4 => 4,
+            how => usize::from(how),
+        };
+        expected[ended] += 1;
+        let mut future: Ended = match shape {
+            0 => {
+                assert_eq!(catch_unwind(|| drop(sync(how))).is_err(), how == 3);
+                continue;
+            }
+            1 => Box::pin(later(how)),
+            _ => returned(how),
+        };
+        if how == 4 {
+            assert!(future.as_mut().poll(&mut context).is_pending());
+            in_flight.push(future);
+        } else {
+            assert_eq!(catch_unwind(AssertUnwindSafe(|| drop(run(future)))).is_err(), how == 3);
+        }
+    }
+    assert!(expected.iter().all(|times| *times > 9), "each outcome was there: {expected:?}");
+    assert_eq!(ALL_RUNNING.value(), in_flight.len() as f64);
+    in_flight.clear();
+    assert_eq!(ALL_RUNNING.value(), 0.0);
+
+    let [success, refused, failure, panic, cancelled] = expected;
+    let outcomes = [
+        (Outcome::Success, success),
+        (Outcome::Refused, refused),
+        (Outcome::Failure, failure),
+        (Outcome::Panic, panic),
+        (Outcome::Cancelled, cancelled),
+    ];
+    for (outcome, times) in outcomes {
+        assert_eq!(ENDED.with(ENDED { outcome }).value(), times, "{outcome:?}");
+        assert_eq!(CALL_LATENCY.with(CALL_LATENCY { outcome }).count(), times, "{outcome:?}");
+    }
+    let calls: u64 = expected.iter().sum();
+    assert_eq!(ALL.value(), calls);
+    assert_eq!(ALL_LATENCY.count(), calls);
+    assert_eq!((SUCCEEDED.value(), FAILED.value()), (success, failure + panic + cancelled));
+}
+
+#[test]
+fn in_a_generic_function_any_value_is_a_success() {
+    #[instrument(counter = SESSIONS, auth_method = "generic")]
+    fn handed_on<T>(value: T) -> T {
+        value
+    }
+    assert_delta!(SESSIONS { auth_method: "generic" }, 1, assert!(handed_on(Err::<u8, _>(Denied::Broken)).is_err()));
+}
+
 #[test]
 fn a_label_that_panics_loses_the_measurement_and_keeps_the_result() {
     #[instrument(counter = JOBS, tenant = names[3], ok = true)]
@@ -242,25 +413,6 @@ fn an_attribute_on_an_impl_block_covers_its_functions() {
         assert_eq!(Shop.open(), [1, 2]);
         assert_eq!(run(Shop.sell()), 2);
     });
-}
-
-#[test]
-fn families_serve_by_hand() {
-    BYTES.add(5);
-    BYTES.inc();
-    assert_eq!(BYTES.value(), 6);
-    let running = RUNNING.with(RUNNING { operation: "hand" });
-    running.set(2.5);
-    running.dec();
-    assert_eq!(running.value(), 1.5);
-    let series = LATENCY.with(LATENCY { operation: "hand" });
-    series.observe(0.2);
-    series.observe(f64::NAN);
-    drop(timer!(LATENCY, operation = "hand"));
-    series.start_timer().discard();
-    assert!(series.start_timer().stop() >= 0.0);
-    assert_eq!(series.count(), 3);
-    assert!(series.sum() >= 0.2 && series.sum() < 1.0);
 }
 
 #[test]

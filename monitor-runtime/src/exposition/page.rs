@@ -99,3 +99,47 @@ fn is_counter(names: &mut Names, family: Family<'_>) -> bool {
             .strip_suffix("_total")
             .is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus::core::{Collector, Desc};
+    use prometheus::proto::{Metric, MetricFamily};
+
+    use super::*;
+    use crate::assert_delta;
+    use crate::health::INSTRUMENTATION_ERRORS;
+
+    /// A gauge of another library.
+    struct Other(Desc);
+
+    impl Collector for Other {
+        fn desc(&self) -> Vec<&Desc> {
+            vec![&self.0]
+        }
+
+        fn collect(&self) -> Vec<MetricFamily> {
+            ["good", "bad-name", "good", "good_too"].map(named).to_vec()
+        }
+    }
+
+    fn named(name: &str) -> MetricFamily {
+        let mut family = MetricFamily::default();
+        family.set_name(name.to_owned());
+        family.mut_metric().push(Metric::from_gauge(prometheus::proto::Gauge::default()));
+        family
+    }
+
+    #[test]
+    fn each_family_that_is_left_out_of_a_page_is_counted_once() {
+        let registry = Registry::new();
+        let desc = Desc::new("other".to_owned(), "Anything".to_owned(), Vec::new(), Default::default());
+        registry.register(Box::new(Other(desc.expect("a good name")))).expect("a fresh registry");
+        let mut page = Page::default();
+        for _ in 0..2 {
+            // One name that no scraper reads; two families of one name the registry itself makes one, of a series twice.
+            assert_delta!(INSTRUMENTATION_ERRORS { kind: Trouble::FamilyLeftOut }, 2, page.gather(&registry));
+            let names: Vec<&str> = page.families().map(|(family, _)| family.name()).collect();
+            assert_eq!(names, ["good_too"]);
+        }
+    }
+}

@@ -472,3 +472,52 @@ impl fmt::Display for RegisterErrors {
 }
 
 impl std::error::Error for RegisterErrors {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declaration(name: &'static str, line: u32) -> Declaration {
+        Declaration {
+            name,
+            help: "Help",
+            labels: &[],
+            bounds: &[1.0],
+            limit: DEFAULT_LIMIT,
+            growth: DEFAULT_GROWTH,
+            place: Place { file: "shop.rs", line },
+            registry: prometheus::default_registry,
+        }
+    }
+
+    #[test]
+    fn a_family_that_writes_samples_of_another_is_refused_and_both_places_are_named() {
+        let pairs = [
+            (Kind::Histogram, "x", Kind::Counter, "x_count"),
+            (Kind::Histogram, "x", Kind::Gauge, "x_sum"),
+            (Kind::Histogram, "x", Kind::Gauge, "x_bucket"),
+            (Kind::Counter, "x_total", Kind::Gauge, "x"),
+            (Kind::Counter, "x_total", Kind::Gauge, "x_total"),
+        ];
+        for (one, other) in
+            pairs.iter().flat_map(|pair| [((pair.0, pair.1), (pair.2, pair.3)), ((pair.2, pair.3), (pair.0, pair.1))])
+        {
+            let registry = Registry::new();
+            place(one.0, &declaration(one.1, 3), &registry).expect("a fresh registry");
+            let error =
+                place(other.0, &declaration(other.1, 7), &registry).expect_err("both write one name").to_string();
+            for text in
+                [format!("`{}`", one.1), format!("`{}`", other.1), "shop.rs:3".to_owned(), "shop.rs:7".to_owned()]
+            {
+                assert!(error.contains(&text), "{text} is not in: {error}");
+            }
+        }
+        // Beside a counter or a gauge `x` these are names like any other.
+        for kind in [Kind::Counter, Kind::Gauge] {
+            let registry = Registry::new();
+            for (kind, name) in [(kind, "x"), (Kind::Gauge, "x_count"), (Kind::Histogram, "x_y")] {
+                place(kind, &declaration(name, 3), &registry).expect("a name of its own");
+            }
+        }
+    }
+}

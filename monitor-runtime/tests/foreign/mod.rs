@@ -111,6 +111,9 @@ pub(crate) fn hostile_text() -> impl Strategy<Value = String> {
         1 => Just("\n# EOF\n".to_owned()),
         1 => Just("\"} 1\nforged_total 2".to_owned()),
         1 => "\\PC{0,8}",
+        // About as long as a value may be, and far longer.
+        1 => "[x\"\\\\é\0]{120,140}",
+        1 => Just("é\n".repeat(200)),
         1 => proptest::char::any().prop_map(String::from),
     ];
     vec(part, 0..6).prop_map(|parts| parts.concat())

@@ -19,6 +19,9 @@ fn used_demo() -> Demo {
     let cookie = demo.cookie("ada", "lovelace");
     assert_eq!(demo.login("ada", "wrong").status, 401);
     assert_eq!(demo.client.post_with_cookie("/reports", &cookie).status, 200);
+    // Of a sampled trace, which becomes an exemplar.
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    assert_eq!(demo.client.get_with("/items", ("traceparent", traceparent)).status, 200);
     demo
 }
 
@@ -119,12 +122,31 @@ fn both_parsers_of_python_agree_sample_by_sample() {
         page.lines().filter(line_of_ours).map(|line| format!("{line}\n")).collect::<String>()
     };
     let (text, openmetrics) = (page(TEXT), page(OPENMETRICS));
+    let exemplar = r##" # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} "##;
+    assert!(openmetrics.contains(exemplar) && !text.contains(exemplar), "{openmetrics}");
     parse_both(&text, &openmetrics).unwrap_or_else(|error| panic!("{error}\n{text}\n{openmetrics}"));
 
     // One sample more in one of them is seen.
     let more = text.replace("sessions_open 1\n", "sessions_open 2\n");
     assert_ne!(more, text);
     parse_both(&more, &openmetrics).expect_err("a page that differs");
+}
+
+#[test]
+fn both_parsers_of_python_read_every_line() {
+    let demo = used_demo();
+    let page = |accept: &str| demo.client.get_accepting("/metrics", accept).body;
+    let (text, openmetrics) = (page(TEXT), page(OPENMETRICS));
+    // What the process used and how it was scraped may differ between the two; that a page is not read may not be.
+    if let Err(error) = parse_both(&text, &openmetrics) {
+        assert!(!error.contains("does not parse"), "{error}\n{text}\n{openmetrics}");
+        let own = |line: &str| line.starts_with("('process_") || line.starts_with("('monitor_scrape");
+        assert!(error.lines().all(own), "{error}");
+    }
+    // A page that is cut short is not read.
+    let cut = openmetrics.replace("# EOF\n", "");
+    let error = parse_both(&text, &cut).expect_err("no end");
+    assert!(error.contains("does not parse"), "{error}");
 }
 
 #[test]

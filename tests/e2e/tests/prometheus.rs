@@ -18,6 +18,9 @@ fn prometheus_shows_what_the_client_did_in_both_formats() {
     for _ in 0..3 {
         assert_eq!(demo.client.post_with_cookie("/reports", &cookies[1]).status, 200);
     }
+    // Of a sampled trace: what Prometheus scrapes in OpenMetrics has an exemplar.
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    assert_eq!(demo.client.get_with("/items", ("traceparent", traceparent)).status, 200);
 
     prometheus.shows(r#"user_sessions_total{auth_method="password"}"#, 7.0);
     prometheus.shows("sessions_open", 6.0);
