@@ -1,6 +1,7 @@
 //! The attributes of `monitor-runtime`: tokens in, tokens out. Their manuals stand at their re-exports in that crate.
 
 mod args;
+mod clippy;
 mod detect_anomalies;
 #[cfg(test)]
 mod expansions;

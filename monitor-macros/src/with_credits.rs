@@ -4,10 +4,10 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, ExprLit, Lit, Type, UnOp};
 
 use crate::args::{self, Arg, Errors, located, once, ours, ungrouped};
+use crate::clippy;
 use crate::families::refuse_leaving;
 use crate::item::{self, Function, Item};
 use crate::wrap::{self, Returns};
@@ -24,7 +24,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
         check_return_type(function, &mut errors);
     }
     match (read, paid) {
-        (Some(Item::Function(function)), Some(paid)) if errors.is_empty() => paid.around(&function),
+        (Some(Item::Function(function)), Some(paid)) if errors.is_empty() => {
+            clippy::beside(&function, &paid.before(&function), paid.around(&function))
+        }
         (Some(Item::Impl(block)), Some(_)) if errors.is_empty() => block,
         _ => {
             let errors = errors.to_compile_error();
@@ -195,7 +197,7 @@ impl Paid {
         // A future behind `impl Trait` is known by its trait alone, one in a box by its type.
         let kind = if is_future(function) {
             quote!(#runtime::private::paid::AsFuture)
-        } else if mentions_impl_trait(function) {
+        } else if wrap::mentions_impl_trait(function) {
             quote!(#runtime::private::paid::AsValue)
         } else {
             quote!({
@@ -265,17 +267,4 @@ fn is_future(function: &Function) -> bool {
         syn::TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
         _ => false,
     })
-}
-
-fn mentions_impl_trait(function: &Function) -> bool {
-    struct Find(bool);
-    impl VisitMut for Find {
-        fn visit_type_impl_trait_mut(&mut self, _: &mut syn::TypeImplTrait) {
-            self.0 = true;
-        }
-    }
-    let syn::ReturnType::Type(_, ty) = function.output() else { return false };
-    let mut find = Find(false);
-    visit_mut::visit_type_mut(&mut find, &mut ty.clone());
-    find.0
 }

@@ -6,6 +6,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
 use crate::args::{Errors, located, ours};
+use crate::clippy;
 use crate::item::{self, Function, Item};
 
 /// What is done around a body. `call` is bound by `before`.
@@ -24,6 +25,29 @@ pub(crate) struct Around {
     pub(crate) pauses: bool,
     /// The path of the runtime.
     pub(crate) runtime: TokenStream,
+}
+
+impl Around {
+    /// What is asked of the arguments and of a value that never is.
+    fn uses(&self, function: &Function) -> TokenStream {
+        let Around { before, items, settle, runtime, .. } = self;
+        let settled = match (settle, declared(function)) {
+            (Some(settle @ Settle::Written(_)), ty) if !mentions_impl_trait(function) => {
+                let (value, ty) = (ours("value"), inferred_lifetimes(function, ty));
+                let settled = if may_return_future(function) {
+                    finished_later(function, settle, runtime)
+                } else {
+                    settle.with(function, quote!(&#value), runtime)
+                };
+                quote! {
+                    let #value = #runtime::private::unreached::<#ty>();
+                    #settled;
+                }
+            }
+            _ => TokenStream::new(),
+        };
+        quote!(#before #items #settled)
+    }
 }
 
 /// How a call ends when its body has.
@@ -125,6 +149,35 @@ fn is_hidden(function: &Function) -> bool {
     matches!(function.output(), ReturnType::Type(_, ty) if matches!(**ty, Type::ImplTrait(_)))
 }
 
+/// A declared type without the lifetimes that the function declares: naming them would be a use of theirs.
+fn inferred_lifetimes(function: &Function, ty: Option<Type>) -> Type {
+    struct Infer<'a>(&'a Function);
+    impl VisitMut for Infer<'_> {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut syn::Lifetime) {
+            if self.0.signature.generics.lifetimes().any(|declared| declared.lifetime == *lifetime) {
+                lifetime.ident = Ident::new("_", lifetime.ident.span());
+            }
+        }
+    }
+    let mut ty = ty.unwrap_or_else(|| parse_quote!(()));
+    Infer(function).visit_type_mut(&mut ty);
+    ty
+}
+
+/// Whether the declared type has an `impl Trait` in it.
+pub(crate) fn mentions_impl_trait(function: &Function) -> bool {
+    struct Find(bool);
+    impl VisitMut for Find {
+        fn visit_type_impl_trait_mut(&mut self, _: &mut syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let ReturnType::Type(_, ty) = function.output() else { return false };
+    let mut find = Find(false);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
+
 /// Puts what was accepted around the function, or says all that is wrong and gives the item back; `attribute` is what
 /// the functions of an `impl` block get.
 pub(crate) fn apply<A>(
@@ -138,7 +191,9 @@ pub(crate) fn apply<A>(
     let read = item::read(name, item.clone(), attribute, &mut errors);
     match (read, accepted) {
         (Some(Item::Function(function)), Some(accepted)) if errors.is_empty() => {
-            wrap(&function, around(accepted, &function))
+            let around = around(accepted, &function);
+            let uses = around.uses(&function);
+            clippy::beside(&function, &uses, wrap(&function, around))
         }
         (Some(Item::Impl(block)), _) if errors.is_empty() => block,
         _ => {
@@ -177,23 +232,16 @@ fn wrap(function: &Function, mut around: Around) -> TokenStream {
 
 fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> TokenStream {
     let Around { before, items, runtime, .. } = around;
-    let (call, value, body) = (call(), ours("value"), ours("body"));
+    let (value, body) = (ours("value"), ours("body"));
     let bound = closure(function, &body, runtime);
     if later {
-        let kind = ours("kind");
-        // Behind `impl Trait` a future may be exchanged for another; a type with a name has to stay what it is.
-        let form = format_ident!("{}", if is_hidden(function) { "hidden" } else { "named" });
-        let settled = settle.with(function, quote!(#value), runtime);
+        let finished = finished_later(function, settle, runtime);
         return quote! {
             #before
             #bound
             #items
             let #value = #body.0();
-            let #kind = {
-                use #runtime::private::returned::#form::*;
-                (&&&&Returned(&#value)).kind()
-            };
-            #kind.finish(#value, #call, |#call, #value| #settled)
+            #finished
         };
     }
     if let Settle::By(name, arguments) = settle {
@@ -214,6 +262,21 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
         let #value = #body.0();
         #settled;
         #value
+    }
+}
+
+/// The value, or where it is a future one that ends the call when it is ready.
+fn finished_later(function: &Function, settle: &Settle, runtime: &TokenStream) -> TokenStream {
+    let (call, value, kind) = (call(), ours("value"), ours("kind"));
+    // Behind `impl Trait` a future may be exchanged for another; a type with a name has to stay what it is.
+    let form = format_ident!("{}", if is_hidden(function) { "hidden" } else { "named" });
+    let settled = settle.with(function, quote!(#value), runtime);
+    quote! {
+        let #kind = {
+            use #runtime::private::returned::#form::*;
+            (&&&&Returned(&#value)).kind()
+        };
+        #kind.finish(#value, #call, |#call, #value| #settled)
     }
 }
 

@@ -58,12 +58,6 @@ impl Difference {
         self
     }
 
-    /// The difference without additions of `codes`.
-    pub fn except_added(mut self, codes: &[&str]) -> Self {
-        self.added.retain(|said| !codes.contains(&said.code.as_str()));
-        self
-    }
-
     /// Compares two lists, each thing as often as it is said.
     pub fn between(without: &[Said], with: &[Said]) -> Self {
         let mut added = with.to_vec();
@@ -100,8 +94,10 @@ impl fmt::Display for Difference {
 pub enum Lints {
     /// As it comes.
     Default,
-    /// Every group of clippy but `restriction`, and every lint of rustc that says something of a function.
-    Pedantic,
+    /// Every lint of rustc that says something of a function.
+    Rustc,
+    /// Those, and every group of clippy but `restriction`.
+    Clippy,
 }
 
 impl Lab {
@@ -142,8 +138,8 @@ impl Lab {
         let file = folder.join("case.rs");
         fs::write(&file, source).expect("the source is written");
         let mut command = match lints {
-            Lints::Default => Command::new(rustc()),
-            Lints::Pedantic => Command::new(&self.clippy),
+            Lints::Default | Lints::Rustc => Command::new(rustc()),
+            Lints::Clippy => Command::new(&self.clippy),
         };
         command.arg(&file).arg("--out-dir").arg(&folder);
         command.args(["--emit=metadata", "--error-format=json", "--edition", edition]);
@@ -155,9 +151,12 @@ impl Lab {
                 command.arg("-L").arg(format!("dependency={}", folder.join("deps").display()));
             }
         }
-        if lints == Lints::Pedantic {
-            command.args(STRICT.iter().flat_map(|lint| ["-W", lint]));
-        }
+        let groups: &[&[&str]] = match lints {
+            Lints::Default => &[],
+            Lints::Rustc => &[&RUSTC],
+            Lints::Clippy => &[&RUSTC, &CLIPPY],
+        };
+        command.args(groups.concat().iter().flat_map(|lint| ["-W", lint]));
         let said = command.output().expect("the compiler runs");
         let mut all: Vec<Said> = Vec::new();
         for line in String::from_utf8_lossy(&said.stderr).lines() {
@@ -169,11 +168,11 @@ impl Lab {
     }
 }
 
-/// The groups of lints, and those of rustc that are in no group that is on.
-const STRICT: [&str; 24] = [
-    "clippy::all",
-    "clippy::pedantic",
-    "clippy::nursery",
+/// The groups of clippy.
+const CLIPPY: [&str; 3] = ["clippy::all", "clippy::pedantic", "clippy::nursery"];
+
+/// The groups of rustc, and lints that are in none.
+const RUSTC: [&str; 21] = [
     "unused",
     "nonstandard_style",
     "future_incompatible",
@@ -197,24 +196,17 @@ const STRICT: [&str; 24] = [
     "meta_variable_misuse",
 ];
 
-/// Lints that are lost, and why that is as it should be, or as it has to be.
-pub const LOST: [&str; 11] = [
-    // A function that counts cannot be `const`.
-    "clippy::missing_const_for_fn",
-    // A function that returns a future is no longer that future's block alone.
-    "clippy::manual_async_fn",
-    // The body stands in a block that is awaited, to learn its value.
-    "clippy::unused_async",
-    // The body stands in a closure or in a block, and these look at the body of a function.
-    "clippy::boxed_local",
-    "clippy::elidable_lifetime_names",
-    "clippy::needless_lifetimes",
-    "clippy::needless_pass_by_value",
-    "clippy::needless_return",
-    "clippy::unnecessary_wraps",
-    "clippy::let_and_return",
-    "unconditional_recursion",
-];
+impl Lints {
+    /// Lints that are lost, and why that is as it should be, or as it has to be.
+    pub fn lost(self) -> &'static [&'static str] {
+        match self {
+            // The body of some functions stands in a closure. Clippy is shown it where it was.
+            Lints::Default | Lints::Rustc => &["unconditional_recursion"],
+            // A function that counts cannot be `const`.
+            Lints::Clippy => &["clippy::missing_const_for_fn"],
+        }
+    }
+}
 
 /// A diagnostic with its place; none for the summary at the end.
 fn place(diagnostic: &Value) -> Option<Said> {

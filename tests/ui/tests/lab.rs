@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use ui::lab::{Difference, LOST, Lab, Lints, Said, each, files, without_attributes};
+use ui::lab::{Difference, Lab, Lints, Said, each, files, without_attributes};
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -68,16 +68,23 @@ fn valid() -> Vec<PathBuf> {
 
 #[test]
 fn a_valid_function_gets_the_same_lints() {
-    report(each(&valid(), |file| {
-        let (name, with) = (name(file), fs::read_to_string(file).expect("a case"));
-        let without = without_attributes(&with);
-        assert_ne!(with, without, "{name} has no attribute of ours");
-        let without = LAB.hear(&format!("{name}-without"), &without, Lints::Pedantic, "2024");
-        assert!(!without.iter().any(Said::is_error), "{name} is not valid: {without:?}");
-        let with = LAB.hear(&format!("{name}-with"), &with, Lints::Pedantic, "2024");
-        let difference = Difference::between(&without, &with).except_lost(&LOST);
-        (!difference.is_none()).then(|| format!("{name}\n{difference}"))
-    }));
+    report(each(&valid(), |file| said_of_a_valid_function(file, Lints::Rustc)));
+}
+
+#[test]
+fn a_valid_function_gets_the_same_lints_of_clippy() {
+    report(each(&valid(), |file| said_of_a_valid_function(file, Lints::Clippy)));
+}
+
+fn said_of_a_valid_function(file: &Path, lints: Lints) -> Option<String> {
+    let (name, with) = (name(file), fs::read_to_string(file).expect("a case"));
+    let without = without_attributes(&with);
+    assert_ne!(with, without, "{name} has no attribute of ours");
+    let without = LAB.hear(&format!("{name}-{lints:?}-without"), &without, lints, "2024");
+    assert!(!without.iter().any(Said::is_error), "{name} is not valid: {without:?}");
+    let with = LAB.hear(&format!("{name}-{lints:?}-with"), &with, lints, "2024");
+    let difference = Difference::between(&without, &with).except_lost(lints.lost());
+    (!difference.is_none()).then(|| format!("{name}\n{difference}"))
 }
 
 #[test]
@@ -100,12 +107,15 @@ fn compare(folder: &str, attributes: &[&str], lints: Lints) -> Vec<Option<String
     each(&cases, |(name, file)| {
         let source = fs::read_to_string(file).expect("a case") + METRICS + ANY_RETURN_TYPE;
         assert!(source.contains(PLACE), "{name} has no {PLACE}");
-        let without = LAB.hear(&format!("{name}-without"), &source.replace(PLACE, "//"), lints, "2024");
-        assert!(!without.is_empty(), "{name}: nothing is said of it");
+        let without = LAB.hear(&format!("{name}-{lints:?}-without"), &source.replace(PLACE, "//"), lints, "2024");
+        if lints != Lints::Rustc {
+            assert!(!without.is_empty(), "{name}: nothing is said of it");
+        }
         let mut differences = String::new();
         for (number, attribute) in attributes.iter().enumerate() {
-            let with = LAB.hear(&format!("{name}-{number}"), &source.replace(PLACE, attribute), lints, "2024");
-            let difference = Difference::between(&without, &with).except_lost(&LOST);
+            let with =
+                LAB.hear(&format!("{name}-{lints:?}-{number}"), &source.replace(PLACE, attribute), lints, "2024");
+            let difference = Difference::between(&without, &with).except_lost(lints.lost());
             if attribute.contains("with_credits")
                 && difference.added.iter().any(|said| said.is_error() && said.code.is_empty())
             {
@@ -131,5 +141,10 @@ fn a_broken_body_gets_the_same_errors() {
 
 #[test]
 fn a_careless_body_gets_the_same_lints() {
-    report(compare("lab/careless", &ATTRIBUTES[1..], Lints::Pedantic));
+    report(compare("lab/careless", &ATTRIBUTES, Lints::Rustc));
+}
+
+#[test]
+fn a_careless_body_gets_the_same_lints_of_clippy() {
+    report(compare("lab/careless", &ATTRIBUTES[1..], Lints::Clippy));
 }
