@@ -39,7 +39,7 @@ pub(crate) struct SeriesTable {
     /// Its key is of this process, so that nobody outside can choose values that collide.
     hasher: RandomState,
     series: Set<Series>,
-    /// For each label whose values are bounded by their number, those told apart so far.
+    /// For each of several labels whose values are bounded by their number, those told apart so far.
     known: Box<[Option<Set<Value>>]>,
     /// The series that takes what goes beyond a bound in every label, listed once it is used and never in
     /// `series`; of a family without labels, its one series.
@@ -69,14 +69,20 @@ impl SeriesTable {
         reserve_far: fn(usize) -> Option<u32>,
     ) -> Option<SeriesTable> {
         let known = |label: &Label| label.most().map(|most| Set::new(most.min(limit)));
+        // The values of a single label are its series, so what bounds the one bounds the other, and nothing is kept twice.
+        let (limit, known) = match labels {
+            [] => (0, Box::default()),
+            [label] => (label.most().map_or(limit, |most| most.min(limit)), Box::default()),
+            _ => (limit, labels.iter().map(known).collect()),
+        };
         let rest = if labels.is_empty() { reserve(cells_per_series) } else { reserve_far(cells_per_series) };
         Some(SeriesTable {
             labels,
             cells_per_series,
             reserve,
             hasher: RandomState::default(),
-            series: Set::new(if labels.is_empty() { 0 } else { limit }),
-            known: labels.iter().map(known).collect(),
+            series: Set::new(limit),
+            known,
             rest: Series::new(labels, &vec![OVERFLOW; labels.len()], 0, rest?),
             overflowed_partly: AtomicU64::new(0),
             overflowed_wholly: AtomicU64::new(0),

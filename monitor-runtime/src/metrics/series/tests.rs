@@ -223,6 +223,21 @@ fn beyond_its_max_a_label_overflows_alone() {
 }
 
 #[test]
+fn the_max_of_a_single_label_bounds_the_family() {
+    for limit in [1, 2, 100] {
+        let table = table(&[TENANT], limit);
+        let cells = ["a", "b", "c", "d"].map(|tenant| table.cell(&[tenant]));
+        let kept = limit.min(2) as usize;
+        assert_eq!(table.find(&["a"]), Some(cells[0]));
+        assert_eq!(table.find(&["b"]).is_some(), kept == 2);
+        assert_eq!(cells[2], cells[3]);
+        let expected = [r#"tenant="a""#, r#"tenant="b""#];
+        assert_eq!(texts(&table), [&expected[..kept], &[r#"tenant="_overflow""#]].concat());
+        assert_eq!(table.overflowed(), 4 - kept as u64);
+    }
+}
+
+#[test]
 fn a_value_takes_no_place_in_its_label_when_its_series_finds_none() {
     let table = table(&[PLAN, TENANT], 1);
     table.cell(&["x", "a"]);
@@ -376,7 +391,7 @@ proptest! {
 
     #[test]
     fn the_table_does_what_it_should(
-        labels in prop::sample::select(vec![&[A][..], &[A, PLAN], &[TENANT, A], &[PLAN, TENANT, TENANT]]),
+        labels in prop::sample::select(vec![&[A][..], &[TENANT], &[A, PLAN], &[TENANT, A], &[PLAN, TENANT, TENANT]]),
         limit in 0..12_usize,
         lookups in prop::collection::vec(prop::array::uniform3(value()), 0..60),
     ) {

@@ -1,6 +1,7 @@
 //! What a family costs with many series: a label value chosen at run time (C), a scrape and the memory kept (E, F).
 //!
-//! `series [dynamic|scrape]`; both without an argument.
+//! `series [dynamic|threads|scrape] [CASE]`; all of it without an argument. A scrape is of all libraries, or of those with
+//! CASE in their name.
 
 mod ours;
 mod peers;
@@ -77,11 +78,12 @@ struct Row {
     times: Vec<f64>,
 }
 
-fn scrape() {
+fn scrape(wanted: &str) {
     for (histograms, count) in [(false, 1000), (false, 10_000), (true, 1000), (true, 10_000)] {
         let keys = keys(count);
         let mut rows: Vec<Row> = LIBRARIES
             .iter()
+            .filter(|(name, _)| name.contains(wanted))
             .map(|&(name, build)| {
                 // Few series for the count of instructions: single steps are slow, and they add up evenly.
                 let steps = steps_a_series(build, histograms);
@@ -119,6 +121,22 @@ fn scrape() {
     }
 }
 
+/// What ours keeps when several threads write each series: it has cells for each of them, where others share one.
+fn threads() {
+    println!("\n### F. Heap kept by 10,000 series of ours, each written by so many threads\n");
+    println!("| threads | a counter, B | a 14-bucket histogram, B |\n|---|---|---|");
+    // What the process and its threads' rows take once is not of a series.
+    ours::written_by(8, keys(1), false);
+    for threads in [1, 2, 8] {
+        let by_series = |histograms| {
+            let keys = keys(10_000);
+            let (_registry, built) = heap(|| ours::written_by(threads, keys, histograms));
+            built.kept as f64 / keys.len() as f64
+        };
+        println!("| {threads} | {:.0} | {:.0} |", by_series(false), by_series(true));
+    }
+}
+
 fn steps_a_series(build: Build, histograms: bool) -> Option<f64> {
     let count = if histograms { 3 } else { 20 };
     let mut few = build(keys(count), histograms);
@@ -139,7 +157,10 @@ fn main() {
     if what.is_empty() || what == "dynamic" {
         dynamic();
     }
+    if what.is_empty() || what == "threads" {
+        threads();
+    }
     if what.is_empty() || what == "scrape" {
-        scrape();
+        scrape(&std::env::args().nth(2).unwrap_or_default());
     }
 }

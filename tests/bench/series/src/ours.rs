@@ -1,5 +1,7 @@
 //! The project, as a user of it writes it.
 
+use std::sync::Barrier;
+
 use monitor_runtime::prometheus::Registry;
 use monitor_runtime::{Format, instrument, metrics};
 
@@ -28,22 +30,43 @@ pub fn count_annotated() -> Count {
 }
 
 pub fn encode(keys: &'static [String], histograms: bool) -> Encode {
-    let registry = Registry::new();
-    if histograms {
-        let latency = LATENCY.in_registry(&registry).expect("an empty registry");
-        for (number, user) in keys.iter().enumerate() {
-            latency.with(LATENCY { user }).observe(number as f64 * 1e-4);
-        }
-    } else {
-        let sessions = SESSIONS.in_registry(&registry).expect("an empty registry");
-        for (number, user) in keys.iter().enumerate() {
-            sessions.with(SESSIONS { user }).add(number as u64);
-        }
-    }
+    let registry = written_by(1, keys, histograms);
     let mut page = Vec::new();
     Box::new(move || {
         page.clear();
         monitor_runtime::encode(&registry, Format::Text, &mut page).expect("a vector takes all");
         page.len()
     })
+}
+
+/// A family with one series a key, each written by so many threads that live at the same time, of which this is one.
+pub fn written_by(threads: usize, keys: &[String], histograms: bool) -> Registry {
+    let registry = Registry::new();
+    let (sessions, latency) = if histograms {
+        (None, Some(LATENCY.in_registry(&registry).expect("an empty registry")))
+    } else {
+        (Some(SESSIONS.in_registry(&registry).expect("an empty registry")), None)
+    };
+    let write = || {
+        for (number, user) in keys.iter().enumerate() {
+            if let Some(sessions) = &sessions {
+                sessions.with(SESSIONS { user }).add(number as u64);
+            }
+            if let Some(latency) = &latency {
+                latency.with(LATENCY { user }).observe(number as f64 * 1e-4);
+            }
+        }
+    };
+    let all_wrote = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| {
+                write();
+                all_wrote.wait();
+            });
+        }
+        write();
+        all_wrote.wait();
+    });
+    registry
 }
