@@ -18,6 +18,7 @@ mod rules;
 mod sessions;
 mod simulate;
 mod start_error;
+mod store_error;
 mod users;
 
 use std::future::{Future, poll_fn};

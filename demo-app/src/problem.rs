@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use monitor_runtime::credits::CreditsError;
 use serde::Serialize;
 
-use crate::users::StoreError;
+use crate::store_error::StoreError;
 
 /// Why a request was not served.
 #[derive(Debug)]

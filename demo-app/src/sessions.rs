@@ -15,7 +15,8 @@ use actix_web::middleware::Next;
 use crate::metrics::SESSIONS_OPEN;
 use crate::problem::Problem;
 use crate::random;
-use crate::users::{Session, Store, StoreError, digest};
+use crate::store_error::StoreError;
+use crate::users::{Session, Store, digest};
 
 /// So many are kept; then the oldest goes.
 const SESSIONS_MAX: u32 = 10_000;

@@ -1,10 +1,17 @@
 //! One measured call: a guard made when the body starts and told how it ended, or dropped and left to find out.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::clock;
+use crate::health::{self, Trouble};
 use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site, cells};
 use crate::outcome::Outcome;
+
+/// Runs a label's expression. If it panics, the measurement is lost and the body is not.
+pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(expression)).map_err(|_| health::trouble(Trouble::LabelPanicked)).ok()
+}
 
 /// Which calls a counter counts; as a number, a bit for each outcome, so that no jump is needed to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +295,7 @@ impl Ended {
     /// Counts the call, if it is of those that the counter counts.
     pub fn count(&self, on: On, series: impl FnOnce() -> CounterSeries) {
         if on.counts(self.outcome)
-            && let Some(series) = crate::private::label(series)
+            && let Some(series) = label(series)
         {
             series.add(self.by);
         }
@@ -296,7 +303,7 @@ impl Ended {
 
     /// Observes how long the call took.
     pub fn observe(&self, series: impl FnOnce() -> HistogramSeries) {
-        if let Some(series) = crate::private::label(series) {
+        if let Some(series) = label(series) {
             series.observe_since(self.start);
         }
     }

@@ -6,6 +6,7 @@ pub mod anomaly;
 mod attributes;
 mod builtin;
 mod call;
+mod charge;
 pub mod clock;
 pub mod credits;
 #[cfg(feature = "dashboard")]

@@ -1,8 +1,6 @@
 //! The door for generated code: re-exports and thin functions. Nothing here is for hands; it changes without notice.
 
 use std::future::Future;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
 pub use inventory;
@@ -10,7 +8,7 @@ pub use inventory;
 pub mod judge;
 pub mod paid;
 
-pub use crate::call::{AtEnd, Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn, on};
+pub use crate::call::{AtEnd, Call, CallSeries, CallSite, Ended, On, Pause, ResultCall, UntilReturn, label, on};
 pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
     LabelBuffer, LabelSet, LabelValue, NoLabels, Site, user,
@@ -19,19 +17,14 @@ pub use crate::outcome::Outcome;
 pub use crate::place::Place;
 pub use crate::watch::{WatchSite, WatchedSite};
 
+pub use self::judge::Once;
 use self::judge::{Judge, Way};
 use crate::call::{Count, Target};
-use crate::health::{self, Trouble};
 use crate::metrics::{CounterSeries, HistogramSeries, cells};
 
 /// The registry of a declaration that names none.
 pub fn default_registry() -> &'static prometheus::Registry {
     prometheus::default_registry()
-}
-
-/// Runs a label's expression. If it panics, the measurement is lost and the body is not.
-pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(expression)).map_err(|_| health::trouble(Trouble::LabelPanicked)).ok()
 }
 
 /// Counts a call if its value says that it succeeded, and gives the value back.
@@ -87,11 +80,6 @@ fn cell_by_name(family: &crate::metrics::Family, labels: &[(&str, &str)]) -> u32
     let values: Vec<&str> = core.labels.iter().map(|label| value(label.name)).collect();
     core.series.cell(&values)
 }
-
-/// Makes a closure `FnOnce` to the compiler before it looks inside: a bare `(move || ..)()` would be inferred `FnMut`,
-/// which may not give out what it captured by reference.
-#[derive(Debug)]
-pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<R>);
 
 /// A value of the declared type in a branch that is never taken: it tells the compiler what `return` and `?` give.
 pub fn unreached<T>() -> T {

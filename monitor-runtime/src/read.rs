@@ -3,9 +3,9 @@
 use prometheus::Registry;
 
 use crate::exposition::{
-    encoder::says,
-    page::Page,
-    sample::{Family, Point, Series},
+    escape::says,
+    page::{Family, Page},
+    sample::{Point, Series},
 };
 
 /// The value of one sample of the default registry, by the name and the labels that it has on the page, the labels in

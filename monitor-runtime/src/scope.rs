@@ -24,8 +24,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::charge::{Charge, Receipt};
 use crate::credits::Credits;
-use crate::paid::{Charge, Receipt};
 
 /// On whose behalf work is done. A clone is the same scope.
 #[derive(Clone, Default)]

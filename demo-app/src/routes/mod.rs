@@ -1,5 +1,6 @@
 //! What the service answers, and the list of it. Each handler is in the file of its subject.
 
+mod about;
 mod credits;
 mod forecasts;
 mod health;
@@ -15,6 +16,7 @@ use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
 use monitor_runtime::actix::{Scrape, anomalies, api_metrics, dashboard};
 
+pub(crate) use self::about::About;
 pub(crate) use self::credits::account;
 pub(crate) use self::reports::Printer;
 use crate::front;
@@ -70,17 +72,6 @@ pub(crate) const MONITOR: &str = "/monitor";
 pub(crate) const API_METRICS: &str = "/monitoring/api-metrics";
 /// The path of the anomalies as JSON.
 pub(crate) const ANOMALIES: &str = "/monitoring/anomalies";
-
-/// What the list and the page tell of the service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct About {
-    /// Where the scrape is when it is not on the service itself.
-    pub(crate) address: Option<SocketAddr>,
-    /// The users of the README are there.
-    pub(crate) demo_users: bool,
-    /// There are users who are simulated.
-    pub(crate) simulated: bool,
-}
 
 /// [`ROUTES`] as lines, for a service at `host`.
 pub(crate) fn list(host: &str, metrics: Option<SocketAddr>) -> impl Iterator<Item = String> {

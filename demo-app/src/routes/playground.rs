@@ -8,10 +8,10 @@ use actix_web::web::{Data, Json, Query};
 use actix_web::{HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 
+use super::about::About;
 use crate::faults::{ENDPOINTS, Fault, Faults, Switched};
 use crate::identity::SignedIn;
 use crate::problem::Problem;
-use crate::routes::About;
 
 const SLOW_S: f64 = 1.5;
 /// What may be asked for, so that nobody keeps the service waiting for long.

@@ -5,14 +5,16 @@ mod attempts;
 mod password;
 mod postgres;
 mod schema;
+mod session;
 mod sqlite;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+
+pub(crate) use self::session::Session;
 
 use self::attempts::{Attempts, TooMany, origin};
 use self::password::Passwords;
@@ -20,6 +22,7 @@ use self::postgres::PostgresStore;
 use self::sqlite::SqliteStore;
 use crate::problem::Problem;
 use crate::random;
+use crate::store_error::StoreError;
 
 /// The users of the manual. Whoever reads it knows their passwords, so they exist where only this machine listens.
 pub(crate) const DEMO_USERS: [(&str, &str); 3] = [("ada", "lovelace"), ("grace", "hopper"), ("edsger", "dijkstra")];
@@ -49,26 +52,6 @@ pub(crate) struct Users {
 pub(crate) enum Store {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
-}
-
-/// A session as it is kept.
-pub(crate) struct Session {
-    pub(crate) digest: String,
-    pub(crate) state: String,
-    pub(crate) expires_s: i64,
-}
-
-/// Why the store did not do what it should.
-#[derive(Debug)]
-pub(crate) enum StoreError {
-    Sqlite(rusqlite::Error),
-    Postgres(tokio_postgres::Error),
-    /// The tables are of a version that this program does not know.
-    Newer {
-        found: u32,
-    },
-    /// No connection, or the thread that worked on it, is there; or it does not answer in time.
-    Lost,
 }
 
 impl Users {
@@ -193,37 +176,6 @@ of_both! {
     keep_session(session: Session, now_s: i64, max: u32) -> i64;
     drop_session(digest: String) -> bool;
     count_sessions(now_s: i64) -> i64;
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StoreError::Sqlite(error) => error.fmt(f),
-            // The outer error says where, its source what.
-            StoreError::Postgres(error) => match std::error::Error::source(error) {
-                Some(source) => write!(f, "{error}: {source}"),
-                None => error.fmt(f),
-            },
-            StoreError::Newer { found } => {
-                write!(f, "its tables are of a newer version ({found}) than this program knows ({})", schema::VERSION)
-            }
-            StoreError::Lost => f.write_str("there is no connection to it, or no answer"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite(error)
-    }
-}
-
-impl From<tokio_postgres::Error> for StoreError {
-    fn from(error: tokio_postgres::Error) -> StoreError {
-        StoreError::Postgres(error)
-    }
 }
 
 impl From<TooMany> for Problem {

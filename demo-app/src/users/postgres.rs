@@ -8,7 +8,9 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
 
-use super::{Session, StoreError, schema};
+use super::schema;
+use super::session::Session;
+use crate::store_error::StoreError;
 
 /// The ledger has a pool of its own.
 const CONNECTIONS_MAX: usize = 4;
@@ -41,7 +43,7 @@ impl PostgresStore {
         let found: i32 = client.query_one("SELECT version FROM demo_schema", &[]).await?.get(0);
         match u32::try_from(found) {
             Ok(schema::VERSION) => Ok(store),
-            found => Err(StoreError::Newer { found: found.unwrap_or_default() }),
+            found => Err(StoreError::Newer { found: found.unwrap_or_default(), known: schema::VERSION }),
         }
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use actix_web::web;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Session, StoreError, schema};
+use super::schema;
+use super::session::Session;
+use crate::store_error::StoreError;
 
 /// How long a connection waits for another that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -166,7 +168,7 @@ fn prepare(writer: &mut Connection) -> Result<(), StoreError> {
             transaction.pragma_update(None, "user_version", schema::VERSION)?;
             Ok(transaction.commit()?)
         }
-        found => Err(StoreError::Newer { found }),
+        found => Err(StoreError::Newer { found, known: schema::VERSION }),
     }
 }
 

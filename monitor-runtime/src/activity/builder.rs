@@ -9,14 +9,15 @@ use std::time::Duration;
 use prometheus::Registry;
 
 use super::events::Events;
-use super::families::{self, Families};
+use super::families::Families;
+use super::file::StateFile;
 use super::hash::Key;
-#[cfg(feature = "redis")]
-use super::redis;
+use super::inner::{Clock, Inner, ORIGIN, PRECISION};
 use super::sessions::Sessions;
-use super::state::{self, StateFile};
 use super::windows::Windows;
-use super::{Activity, Clock, Inner, ORIGIN};
+use super::{Activity, computed, state};
+#[cfg(feature = "redis")]
+use super::{redis, reporter};
 use crate::metrics::RegisterError;
 
 /// Settings of an [`Activity`].
@@ -51,9 +52,6 @@ pub struct Builder {
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-
-/// Registers of the sketch: 2^14 of them are 1.5 MiB, within 0.81 %.
-pub(super) const PRECISION: u32 = 14;
 
 /// Sessions that are known one by one.
 const SESSIONS: usize = 100_000;
@@ -197,15 +195,31 @@ impl Builder {
         });
         inner.known_since.store(inner.now(), Relaxed);
         state::restore(&inner);
-        families::register(registry, &inner)?;
+        computed::register(registry, &inner).map_err(|error| BuildError::Taken(error.to_string()))?;
         if inner.file.is_some() {
             state::keep_saving(Arc::downgrade(&inner)).map_err(|error| BuildError::Thread(error.to_string()))?;
         }
         #[cfg(feature = "redis")]
         if let Some((settings, queue)) = queue {
-            redis::start(&inner, settings, queue).map_err(|error| BuildError::Thread(error.to_string()))?;
+            reporter::start(&inner, settings, queue).map_err(|error| BuildError::Thread(error.to_string()))?;
         }
         Ok(Activity { inner })
+    }
+}
+
+impl Activity {
+    /// With settings of one's own.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// On no page where there is no room for it on the default one.
+    pub(super) fn by_default() -> Activity {
+        Activity::builder().build().unwrap_or_else(|error| {
+            crate::health::trouble(crate::health::Trouble::FamilyNotRegistered);
+            tracing::error!(%error, "active users are on no page of metrics");
+            Builder::default().on_no_page()
+        })
     }
 }
 

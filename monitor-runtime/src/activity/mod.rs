@@ -69,16 +69,20 @@
 //! Raynal: HyperLogLog: exponentially bad in adversarial settings, 2022.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 mod builder;
+mod computed;
 mod events;
 mod families;
+mod file;
 mod hash;
+mod inner;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod reporter;
 mod sessions;
 mod sketch;
 mod state;
@@ -91,17 +95,15 @@ pub use events::{event_name, track_event};
 pub use families::{
     USER_EVENTS, USER_SESSION_SECONDS, USER_SESSIONS, USER_SESSIONS_ENDED, USER_SIGN_IN_FAILURES, USER_SIGN_OUTS,
 };
+pub use file::StateError;
 pub use hash::Key;
-pub use state::StateError;
+pub use inner::{Scope, Snapshot};
 pub use windows::Structure;
 
 use crate::clock;
-use events::Events;
-use families::{CLOSED, EXPIRED, Families};
-use hash::Tag;
-use sessions::{Closed, Session, Sessions};
-use state::StateFile;
-use windows::Windows;
+use families::CLOSED;
+use inner::Inner;
+use sessions::{Closed, Session};
 
 /// A user has signed in, by `method`; see [`Activity::signed_in`].
 pub fn signed_in(user: impl AsRef<[u8]>, method: &'static str) {
@@ -165,71 +167,7 @@ pub struct Activity {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    key: Key,
-    clock: Clock,
-    /// The latest second that the clock said: it does not go back.
-    latest: AtomicU32,
-    /// The second from which on users are known.
-    known_since: AtomicU32,
-    timeframes: Vec<Duration>,
-    users: Windows,
-    events: Events,
-    sessions: Sessions,
-    file: Option<StateFile>,
-    #[cfg(feature = "redis")]
-    store: Option<redis::Store>,
-    families: Families,
-}
-
-/// The second of the clock's zero. Seconds 0 and 1 mean never; and what was seen before this process began has to have
-/// a second, too, as far back as a window can reach.
-const ORIGIN: u32 = 32 * 86_400;
-
-/// Time since some moment.
-enum Clock {
-    Process,
-    Given(Box<dyn Fn() -> Duration + Send + Sync>),
-}
-
-/// What is known now.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Distinct users, in the order of the timeframes.
-    pub users: Vec<u64>,
-    /// Events by name, each with its distinct users in the order of the timeframes.
-    pub events: Vec<(&'static str, Vec<u64>)>,
-    /// What they count.
-    pub scope: Scope,
-    /// What counts the users in this process.
-    pub structure: Structure,
-    /// The standard error of `users`, as a share.
-    pub relative_error: f64,
-    /// How far back users are known, at most the widest timeframe.
-    pub history: Duration,
-    /// Sessions open now, in this process.
-    pub sessions_open: u64,
-}
-
-/// Users, and users by event, in the order of the timeframes.
-type Counts = (Vec<u64>, Vec<(&'static str, Vec<u64>)>);
-
-/// What active users are counted over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// This process alone.
-    Process,
-    /// All processes that share a store.
-    Cluster,
-}
-
 impl Activity {
-    /// With settings of one's own.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// A user has signed in, by `method`, such as `"password"` or `"token"`: counts a session, and the user is seen.
     ///
     /// Not together with an attribute that counts [`struct@USER_SESSIONS`]: call [`seen`](Self::seen) there.
@@ -349,119 +287,10 @@ impl Activity {
     pub fn bytes(&self) -> usize {
         self.inner.users.bytes() + self.inner.events.bytes()
     }
-
-    /// On no page where there is no room for it on the default one.
-    fn by_default() -> Activity {
-        Activity::builder().build().unwrap_or_else(|error| {
-            crate::health::trouble(crate::health::Trouble::FamilyNotRegistered);
-            tracing::error!(%error, "active users are on no page of metrics");
-            Builder::default().on_no_page()
-        })
-    }
 }
 
 impl fmt::Debug for Activity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Activity").field("timeframes", &self.inner.timeframes).finish_non_exhaustive()
-    }
-}
-
-impl Inner {
-    /// Once in the program, with all that it does in one piece.
-    fn see_user(&self, user: &[u8]) {
-        if !user.is_empty() {
-            self.see(self.key.tag(user), self.now());
-        }
-    }
-
-    #[inline]
-    fn see(&self, tag: Tag, now: u32) {
-        self.users.record(tag, now);
-        #[cfg(feature = "redis")]
-        if let Some(store) = &self.store {
-            store.tell(redis::ALL, tag, now, &self.families.store_errors);
-        }
-    }
-
-    fn see_event(&self, event: &'static str, tag: Tag, now: u32) {
-        let (number, users) = self.events.of(event);
-        users.record(tag, now);
-        #[cfg(feature = "redis")]
-        if let Some(store) = &self.store {
-            store.tell(number as u16 + 1, tag, now, &self.families.store_errors);
-        }
-        #[cfg(not(feature = "redis"))]
-        let _ = number;
-    }
-
-    /// The second now. Those of the windows' past are not below 2.
-    #[inline(always)]
-    fn now(&self) -> u32 {
-        let seconds = match &self.clock {
-            Clock::Process => clock::uptime() as u32,
-            Clock::Given(clock) => u32::try_from(clock().as_secs()).unwrap_or(u32::MAX),
-        };
-        let now = ORIGIN.saturating_add(seconds).min(table::LAST_SECOND);
-        let latest = self.latest.load(Relaxed);
-        if now > latest {
-            self.latest.fetch_max(now, Relaxed);
-        }
-        now.max(latest)
-    }
-
-    /// Seconds back to where the widest window begins.
-    fn widest(&self) -> u32 {
-        self.timeframes.last().map_or(0, |widest| widest.as_secs() as u32)
-    }
-
-    /// The users and the events of all instances, unless there is no store or it is away.
-    #[cfg(feature = "redis")]
-    fn cluster(&self, now: u32) -> Option<Counts> {
-        let numbers = self.store.as_ref()?.numbers(now)?;
-        Some((numbers.users, numbers.events))
-    }
-
-    #[cfg(not(feature = "redis"))]
-    fn cluster(&self, _now: u32) -> Option<Counts> {
-        None
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let now = self.now();
-        self.sessions.expire(now, &mut |seconds| {
-            self.families.lengths.observe(f64::from(seconds));
-            self.families.ended.with(USER_SESSIONS_ENDED { reason: EXPIRED }).inc();
-        });
-        // The second that a window ends with is not over, so a window of 60 s is the one now and 60 before it.
-        let since: Vec<u32> = self.timeframes.iter().map(|timeframe| now - timeframe.as_secs() as u32).collect();
-        let cluster = self.cluster(now);
-        let (scope, relative_error) = match cluster {
-            Some(_) => (Scope::Cluster, sketch::relative_error(builder::PRECISION)),
-            None => (Scope::Process, self.users.relative_error()),
-        };
-        let count = |windows: &Windows| {
-            let counts = windows.counts(&since, now);
-            windows.tend(counts.last().copied().unwrap_or(0), || self.now());
-            counts
-        };
-        let (users, events) = match cluster {
-            Some(counts) => {
-                // The windows of the process are not shown, but go back to being exact all the same.
-                let all = std::iter::once(&self.users).chain(self.events.iter().map(|(_, users)| users));
-                all.filter(|windows| windows.structure() == Structure::Sketch).for_each(|windows| drop(count(windows)));
-                counts
-            }
-            None => (count(&self.users), self.events.iter().map(|(event, users)| (event, count(users))).collect()),
-        };
-        Snapshot {
-            users,
-            events,
-            scope,
-            structure: self.users.structure(),
-            relative_error,
-            history: Duration::from_secs(u64::from(now - self.known_since.load(Relaxed)))
-                .min(Duration::from_secs(u64::from(self.widest()))),
-            sessions_open: self.sessions.open_now(),
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::ledger::HoldState;
 use super::name::{AccountId, HoldId, Operation};
+use super::state::HoldState;
 
 /// Why credits were not granted, held or settled. Nothing has changed in the ledger, unless the error is
 /// [`Unavailable`](Self::Unavailable): then a step may or may not have been taken, and the same step by the same id finds out.

@@ -14,11 +14,10 @@ use super::answer::{Answer, Reply, block_on};
 use super::desk::{self, Asked, Deed, Desk, Flushed, OnPaid, Order, Paid};
 use super::error::CreditsError;
 use super::families::VIOLATIONS;
-use super::ledger::{
-    Balance, Captured, Extended, Grant, Granted, HoldRequest, HoldState, Ledger, Page, Placed, Verified,
-};
+use super::ledger::{Balance, Captured, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Verified};
 use super::moves::{Micros, after};
 use super::name::{AccountId, HoldId, Key, Operation};
+use super::state::HoldState;
 use crate::clock::steady_micros;
 
 /// How long a hold stands unless it is told otherwise.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::answer::Answer;
+use super::error::CreditsError;
+use super::month;
 use super::name::{AccountId, HoldId, Key, Operation};
-use super::{CreditsError, moves};
+use super::state::HoldState;
 use crate::clock;
 
 /// Keeps accounts, holds and a journal.
@@ -151,7 +153,7 @@ impl Grant {
     /// The allowance of this calendar month, in UTC.
     #[must_use]
     pub fn this_month(account: AccountId, amount: i64) -> Grant {
-        let (year, month) = moves::month_of(clock::unix_micros());
+        let (year, month) = month::month_of(clock::unix_micros());
         let key = Key::new(format!("period {year:04}-{month:02}")).expect("a month is a key");
         Grant { account, amount, key }
     }
@@ -192,22 +194,6 @@ impl Balance {
     }
 }
 
-/// What has become of a hold; all but `Open` are final, but for a capture that comes after expiry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HoldState {
-    /// It stands.
-    Open,
-    /// So much was taken, the rest was given back.
-    Captured(i64),
-    /// All was given back.
-    Voided,
-    /// Nobody settled it in time: all was given back.
-    Expired,
-    /// It had expired before so much was taken afresh.
-    CapturedLate(i64),
-}
-
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl HoldState {
     /// What stands for it in every store: a number, and how much was captured.
@@ -231,18 +217,6 @@ impl HoldState {
             (4, Some(amount)) => HoldState::CapturedLate(amount),
             _ => return Err(CreditsError::InvalidStore { why: format!("a hold has the state {number}") }),
         })
-    }
-}
-
-impl fmt::Display for HoldState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HoldState::Open => write!(f, "open"),
-            HoldState::Captured(amount) => write!(f, "captured ({amount} credits)"),
-            HoldState::Voided => write!(f, "voided"),
-            HoldState::Expired => write!(f, "expired"),
-            HoldState::CapturedLate(amount) => write!(f, "captured after it had expired ({amount} credits)"),
-        }
     }
 }
 

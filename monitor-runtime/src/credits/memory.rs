@@ -9,11 +9,12 @@ use std::time::Duration;
 use super::answer::Answer;
 use super::error::CreditsError;
 use super::ledger::{
-    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Ledger, Page,
-    Placed, Totals, Verified, Voided,
+    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Totals,
+    Verified, Voided,
 };
 use super::moves::{self, Change, Hold, Micros, Next, Sums};
 use super::name::{AccountId, HoldId, Key, Operation};
+use super::state::HoldState;
 use crate::clock::StoreClock;
 
 /// A ledger in memory; see the [module](super) for what a ledger does.

@@ -51,6 +51,7 @@
 //!   (`credit_settles_lost_total`) and told as an error: never silently free.
 
 mod answer;
+mod check;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 mod desk;
@@ -59,12 +60,14 @@ mod families;
 mod keeper;
 mod ledger;
 mod memory;
+mod month;
 mod moves;
 mod name;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod state;
 
 pub use crate::clock::StoreClock;
 pub use answer::{Answer, Reply};
@@ -72,8 +75,8 @@ pub use desk::Paid;
 pub use error::{CreditsError, Refused};
 pub use keeper::{Credits, CreditsBuilder, Held, Holding, Settled, Settling};
 pub use ledger::{
-    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Ledger, Page,
-    Placed, Totals, Verified, Violation, Voided,
+    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Totals,
+    Verified, Violation, Voided,
 };
 pub use memory::Memory;
 pub use name::{AccountId, HoldId, Key, Operation};
@@ -81,6 +84,7 @@ pub use name::{AccountId, HoldId, Key, Operation};
 pub use postgres::{Postgres, PostgresBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
+pub use state::HoldState;
 // What a paid call needs of its program; calls are not the ledger's affair, but this is where a user looks for them.
 pub use crate::paid::{AsCredits, Cost, IdempotencyKey, PaidOperation, Payer, Refusal, charge, operations};
 

@@ -4,8 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::error::CreditsError;
-use super::ledger::{Balance, EntryKind, Grant, HoldRequest, HoldState, Violation};
+use super::ledger::{Balance, EntryKind, Grant, HoldRequest, Violation};
 use super::name::{AccountId, HoldId, Key, Operation};
+use super::state::HoldState;
 
 /// Microseconds since the epoch, on the store's clock.
 pub(super) type Micros = i64;
@@ -240,18 +241,6 @@ pub(super) fn time(at: Micros) -> SystemTime {
     if at < 0 { epoch.checked_sub(since) } else { epoch.checked_add(since) }.unwrap_or(epoch)
 }
 
-/// The year and the month of an instant, in UTC.
-pub(super) fn month_of(at: Micros) -> (i64, i64) {
-    // Days since 1 March of the year 0, in eras of 400 years: leap days come last in each year.
-    let days = at.div_euclid(86_400_000_000) + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_is_0 = (5 * day_of_year + 2) / 153;
-    let month = if march_is_0 < 10 { march_is_0 + 3 } else { march_is_0 - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month)
-}
-
 fn positive(amount: i64) -> Result<(), CreditsError> {
     if amount > 0 { Ok(()) } else { Err(CreditsError::InvalidAmount { amount }) }
 }
@@ -288,23 +277,4 @@ fn less(one: i64, other: i64) -> Result<i64, CreditsError> {
 
 fn damaged() -> CreditsError {
     CreditsError::InvalidStore { why: "an account holds less than its holds do".to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn months_begin_at_midnight_in_utc() {
-        let month = |seconds: i64| month_of(seconds * 1_000_000);
-        assert_eq!(month(0), (1970, 1));
-        assert_eq!(month(-1), (1969, 12));
-        assert_eq!(month(951_782_399), (2000, 2));
-        assert_eq!(month(951_782_400), (2000, 2), "the 29th");
-        assert_eq!(month(951_868_799), (2000, 2));
-        assert_eq!(month(951_868_800), (2000, 3));
-        assert_eq!(month(1_764_028_800), (2025, 11));
-        assert_eq!(month(1_767_225_599), (2025, 12));
-        assert_eq!(month(1_767_225_600), (2026, 1));
-    }
 }

@@ -1,46 +1,19 @@
-//! Names of accounts, operations and idempotency keys, checked once; ids of holds.
+//! Names of accounts, operations and idempotency keys, which were checked as they were made; ids of holds.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::error::CreditsError;
-
-/// A name's length in bytes: it stands in indexes.
-const BYTES_MAX: usize = 255;
-
-fn checked(name: &str, what: &'static str) -> Result<Arc<str>, CreditsError> {
-    let why = if name.is_empty() {
-        "it must not be empty"
-    } else if name.len() > BYTES_MAX {
-        "it may have 255 bytes"
-    } else if name.chars().any(char::is_control) {
-        "it must not have control characters"
-    } else {
-        return Ok(name.into());
-    };
-    Err(CreditsError::InvalidName { what, why, bytes: name.len() })
-}
-
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
         /// One to 255 bytes without control characters; cloning it is cheap.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(pub(super) Arc<str>);
 
         impl $name {
-            /// Checks the name.
-            ///
-            /// # Errors
-            /// [`CreditsError::InvalidName`] when it is empty, too long or has control characters.
-            pub fn new(name: impl AsRef<str>) -> Result<Self, CreditsError> {
-                checked(name.as_ref(), $what).map(Self)
-            }
-
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -65,46 +38,22 @@ macro_rules! name {
                 &self.0
             }
         }
-
-        impl FromStr for $name {
-            type Err = CreditsError;
-
-            fn from_str(name: &str) -> Result<Self, CreditsError> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = CreditsError;
-
-            fn try_from(name: &str) -> Result<Self, CreditsError> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = CreditsError;
-
-            fn try_from(name: String) -> Result<Self, CreditsError> {
-                Self::new(name)
-            }
-        }
     };
 }
 
 name! {
     /// Who pays.
-    AccountId, "account"
+    AccountId
 }
 
 name! {
     /// What is paid for.
-    Operation, "operation"
+    Operation
 }
 
 name! {
     /// What makes a grant or a hold the same one when it is asked for again.
-    Key, "key"
+    Key
 }
 
 /// A hold's id: unique without asking the store, and in the order of time (a UUID of version 7).
@@ -147,16 +96,6 @@ impl fmt::Debug for HoldId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_refused_with_what_is_wrong_and_without_itself() {
-        let refused = |name: &str| AccountId::new(name).expect_err("a bad name").to_string();
-        assert_eq!(refused(""), "a name of 0 bytes is no account: it must not be empty");
-        assert_eq!(refused("a\nb"), "a name of 3 bytes is no account: it must not have control characters");
-        assert_eq!(refused("a\0b"), "a name of 3 bytes is no account: it must not have control characters");
-        assert_eq!(refused(&"a".repeat(1 << 20)), "a name of 1048576 bytes is no account: it may have 255 bytes");
-        assert_eq!(Key::new("é".repeat(127)).expect("254 bytes").as_str().len(), 254);
-    }
 
     #[test]
     fn ids_are_in_the_order_of_time() {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::answer::{Answer, Reply};
 use super::error::CreditsError;
@@ -378,9 +378,4 @@ fn explained(path: &Path, error: &rusqlite::Error) -> CreditsError {
         _ => "look at its disk",
     };
     CreditsError::Unavailable { why: format!("{path}: {error}; {cure}") }
-}
-
-/// An answer that was not given in a row of the file.
-fn optional<T>(row: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
-    row.optional()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::buckets::Buckets;
 use super::labels::label;
-use crate::exposition::page::Page;
-use crate::exposition::sample::{Family, Point, Series};
+use crate::exposition::page::{Family, Page};
+use crate::exposition::sample::{Point, Series};
 
 /// What stood on the page at one moment: counters since the start of the process, gauges as they were.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
 use super::{
-    encoder::{self, Quotes},
+    escape::{Quotes, escape},
     model,
     sample::{self, Type},
 };
@@ -134,7 +134,7 @@ fn labels(pairs: &[LabelPair], own_label: &str) -> Option<String> {
         }
         text.push_str(name);
         text.push_str("=\"");
-        encoder::escape(value, Quotes::End, &mut |part| text.push_str(part));
+        escape(value, Quotes::End, &mut |part| text.push_str(part));
         text.push('"');
     }
     Some(text)

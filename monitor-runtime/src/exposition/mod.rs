@@ -4,7 +4,8 @@
 //! registry -> [`page`] (which families, checked) -> [`sample`] (plain data) -> [`encoder`] (text). Nothing that is
 //! wrong with one family may spoil the page, for a scraper that meets one bad line drops the whole of it.
 
-pub(crate) mod encoder;
+mod encoder;
+pub(crate) mod escape;
 mod foreign;
 mod format;
 mod model;

@@ -1,15 +1,19 @@
-//! Which families stand on a page, and in which order; what they hold is theirs, and the text is the encoder's.
+//! Which families stand on a page, in which order, and what they show; the text is the encoder's.
 
 use prometheus::Registry;
 
 use super::{
     foreign,
     names::Names,
-    sample::{Family, Type},
+    sample::{Point, Series, Show, Type},
 };
 use crate::{
     health::{self, Trouble},
-    metrics::{family::Core, registration},
+    metrics::{
+        cells, exemplar,
+        family::{Core, Kind},
+        registration,
+    },
 };
 
 /// The families of a registry that may be written together. Keeps its memory from one scrape to the next.
@@ -100,6 +104,103 @@ fn is_counter(names: &mut Names, family: Family<'_>) -> bool {
             .is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
 }
 
+/// A family on the page.
+#[derive(Clone, Copy)]
+pub(crate) enum Family<'a> {
+    Ours(&'static Core),
+    Foreign(&'a foreign::Family),
+}
+
+impl<'a> Family<'a> {
+    pub(crate) fn name(self) -> &'a str {
+        match self {
+            Family::Ours(core) => core.name,
+            Family::Foreign(family) => &family.name,
+        }
+    }
+
+    pub(crate) fn help(self) -> &'a str {
+        match self {
+            Family::Ours(core) => core.help,
+            Family::Foreign(family) => &family.help,
+        }
+    }
+
+    pub(crate) fn kind(self) -> Type {
+        match self {
+            Family::Ours(core) => match core.kind {
+                Kind::Counter => Type::Counter,
+                Kind::Gauge => Type::Gauge,
+                Kind::Histogram => Type::Histogram,
+            },
+            Family::Foreign(family) => family.kind,
+        }
+    }
+
+    /// Shows each series once; `counts` is working space.
+    pub(crate) fn for_each(self, counts: &mut Vec<u64>, to: &mut impl Show) {
+        let core = match self {
+            Family::Ours(core) => core,
+            Family::Foreign(family) => return family.series.iter().for_each(|series| to.show(&series.borrow())),
+        };
+        let mut reader = cells::reader();
+        // The kind is asked once and not for every series: this is most of what a scrape does.
+        match core.kind {
+            Kind::Counter => core.series.for_each(&mut |labels, cell| {
+                to.show(&Series { labels, point: Point::Integer(reader.sum(cell)), timestamp: None });
+            }),
+            Kind::Gauge => core.series.for_each(&mut |labels, cell| {
+                to.show(&Series { labels, point: Point::Float(cells::gauge(cell)), timestamp: None });
+            }),
+            Kind::Histogram => {
+                let exemplars = exemplar::any();
+                counts.clear();
+                counts.resize(core.bounds.len() + 1, 0);
+                core.series.for_each(&mut |labels, cell| {
+                    reader.sums(cell, counts);
+                    let mut count = 0u64;
+                    for bucket in counts.iter_mut() {
+                        count = count.wrapping_add(*bucket);
+                        *bucket = count;
+                    }
+                    let sum = reader.sum_f64(sum_cell(core, cell));
+                    to.show(&Series {
+                        labels,
+                        point: Point::Histogram {
+                            bounds: core.bounds,
+                            counts,
+                            sum,
+                            exemplars: exemplars.then_some(cell),
+                        },
+                        timestamp: None,
+                    });
+                });
+            }
+        }
+    }
+
+    /// Whether sum and count only rise, which OpenMetrics asks of a histogram and of a summary: no bound, quantile
+    /// or sum is below zero.
+    pub(crate) fn rises(self) -> bool {
+        let mut rises = true;
+        match self {
+            Family::Ours(core) if core.kind == Kind::Histogram => {
+                rises = core.bounds.first().is_none_or(|bound| *bound >= 0.0);
+                let mut reader = cells::reader();
+                core.series.for_each(&mut |_, cell| rises &= reader.sum_f64(sum_cell(core, cell)) >= 0.0);
+            }
+            Family::Ours(_) => {}
+            Family::Foreign(family) => family.series.iter().for_each(|series| rises &= series.borrow().point.rises()),
+        }
+        rises
+    }
+}
+
+/// Behind the buckets, the last of which is infinite. All cells of a series are in one page of 1,024.
+fn sum_cell(core: &Core, first: u32) -> u32 {
+    first.wrapping_add(core.bounds.len() as u32 + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus::core::{Collector, Desc};
@@ -107,7 +208,7 @@ mod tests {
 
     use super::*;
     use crate::assert_delta;
-    use crate::health::INSTRUMENTATION_ERRORS;
+    use crate::metrics::trouble::INSTRUMENTATION_ERRORS;
 
     /// A gauge of another library.
     struct Other(Desc);

@@ -10,7 +10,6 @@ use prometheus::proto;
 
 use super::cells;
 use super::label::Label;
-use super::registration::{self, RegisterError};
 use super::series::SeriesTable;
 use crate::place::Place;
 
@@ -87,37 +86,9 @@ impl Family {
         Family { kind, declaration, core: OnceLock::new() }
     }
 
-    /// A family of its own with this declaration, in `registry`.
-    pub(super) fn in_registry(&self, registry: &Registry) -> Result<Family, RegisterError> {
-        let core = registration::place(self.kind, &self.declaration, registry)?;
-        Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
-    }
-
-    /// The family of this name and these labels in `registry`, whatever else is said of it there; else one of its own.
-    pub(super) fn joining(&self, registry: &Registry) -> Result<Family, RegisterError> {
-        let core = registration::join(self.kind, &self.declaration, registry)?;
-        Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
-    }
-
-    /// The family's core; `None` only while a registry is being gathered on this thread for the first registration,
-    /// when waiting for it would wait for ourselves.
-    #[inline]
-    pub(crate) fn core(&self) -> Option<&'static Core> {
-        match self.core.get() {
-            Some(core) => Some(core),
-            None => self.settle(),
-        }
-    }
-
     #[inline]
     pub(crate) fn bounds(&self) -> &'static [f64] {
         self.declaration.bounds
-    }
-
-    #[cold]
-    fn settle(&self) -> Option<&'static Core> {
-        registration::settle(self);
-        self.core.get().copied()
     }
 }
 

@@ -6,8 +6,8 @@ use super::cells::{self, Home};
 use super::exemplar::{self, Exemplar, TraceId};
 use super::first_cell;
 use super::label::{LabelSet, NoLabels};
+use super::trouble::{Trouble, trouble};
 use crate::clock;
-use crate::health::{self, Trouble};
 
 /// The buckets of a histogram that names none, in seconds: from a cached answer to a patient client's limit.
 pub const DEFAULT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -93,7 +93,7 @@ impl HistogramSeries {
         if value.is_finite() {
             self.observe_finite(value);
         } else {
-            health::trouble(Trouble::ObservationNotFinite);
+            trouble(Trouble::ObservationNotFinite);
         }
     }
 

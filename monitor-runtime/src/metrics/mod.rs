@@ -14,6 +14,7 @@ pub(crate) mod registration;
 pub(crate) mod series;
 mod site;
 pub(crate) mod sync;
+pub(crate) mod trouble;
 mod user_label;
 
 pub(crate) use crate::place::Place;

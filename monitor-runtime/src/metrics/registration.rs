@@ -5,14 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
 use super::family::{Computed, Core, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Family, Kind};
-use crate::health::{self, Trouble};
+use super::trouble::{Trouble, troubles};
 use crate::place::Place;
 
 /// Registers every declared family.
@@ -94,6 +94,36 @@ pub(super) fn settle(family: &Family) {
         book.register_declared();
         book.register(family);
     });
+}
+
+impl Family {
+    /// A family of its own with this declaration, in `registry`.
+    pub(super) fn in_registry(&self, registry: &Registry) -> Result<Family, RegisterError> {
+        let core = place(self.kind, &self.declaration, registry)?;
+        Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
+    }
+
+    /// The family of this name and these labels in `registry`, whatever else is said of it there; else one of its own.
+    pub(super) fn joining(&self, registry: &Registry) -> Result<Family, RegisterError> {
+        let core = join(self.kind, &self.declaration, registry)?;
+        Ok(Family { kind: self.kind, declaration: self.declaration, core: OnceLock::from(core) })
+    }
+
+    /// The family's core; `None` only while a registry is being gathered on this thread for the first registration,
+    /// when waiting for it would wait for ourselves.
+    #[inline]
+    pub(crate) fn core(&self) -> Option<&'static Core> {
+        match self.core.get() {
+            Some(core) => Some(core),
+            None => self.settle(),
+        }
+    }
+
+    #[cold]
+    fn settle(&self) -> Option<&'static Core> {
+        settle(self);
+        self.core.get().copied()
+    }
 }
 
 /// Gathers `registry`: families of ours are pushed to `ours` as they are, all others come back copied.
@@ -210,8 +240,8 @@ fn with_book<T>(deed: impl FnOnce(&mut Book) -> T) -> T {
         let done = deed(&mut book);
         (done, book.errors.len() - before)
     };
-    health::troubles(Trouble::FamilyNotRegistered, failures as u64);
-    health::troubles(Trouble::UsedWhileRegistering, LOST.swap(0, Relaxed));
+    troubles(Trouble::FamilyNotRegistered, failures as u64);
+    troubles(Trouble::UsedWhileRegistering, LOST.swap(0, Relaxed));
     done
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::charge::Charge;
 use super::families::{self, UNPAID};
 use super::operations::PaidOperation;
+use crate::charge::Charge;
 use crate::clock;
 use crate::credits::{AccountId, Credits, CreditsError, Held, Holding, Key, Operation, Refused, Settled, Settling};
 use crate::outcome::Outcome;

@@ -3,7 +3,6 @@
 
 mod arguments;
 mod call;
-mod charge;
 mod families;
 mod operations;
 mod refusal;
@@ -12,7 +11,6 @@ pub use arguments::{AsCredits, Cost, IdempotencyKey, Payer};
 #[cfg(feature = "actix")]
 pub(crate) use call::Name;
 pub use call::{PaidCall, Running};
-pub(crate) use charge::{Charge, Receipt};
 #[cfg(feature = "actix")]
 pub(crate) use families::know_operations;
 pub use operations::{Declared, PaidOperation, operations};

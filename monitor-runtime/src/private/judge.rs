@@ -7,11 +7,15 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::Once;
 use crate::outcome::{Outcome, ToOutcome};
 
 /// A way that was found; as a value, it is what the other branch gives, which is taken.
 pub use std::marker::PhantomData as Way;
+
+/// Makes a closure `FnOnce` to the compiler before it looks inside: a bare `(move || ..)()` would be inferred `FnMut`,
+/// which may not give out what it captured by reference.
+#[derive(Debug)]
+pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<R>);
 
 /// The question at one link of the chain, whose type is `T`.
 #[derive(Debug)]

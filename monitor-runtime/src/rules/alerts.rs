@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::Rules;
 use super::facts::{Watched, bound_for};
+use super::settings::Rules;
 use super::yaml::{HEAD, block, quoted};
 
 /// From which share of errors on an endpoint alerts.

@@ -1,8 +1,8 @@
 //! The Grafana dashboard, as the JSON that Grafana keeps: panels for the families that the program has.
 
+use super::settings::Rules;
 use serde_json::{Value, json};
 
-use super::Rules;
 use crate::metrics::family::Kind;
 
 /// Of Grafana 13; older ones read it too.

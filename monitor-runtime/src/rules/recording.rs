@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::Rules;
 use super::facts::Own;
+use super::settings::Rules;
 use super::yaml::{HEAD, block};
 use crate::metrics::family::Kind;
 

@@ -1,8 +1,10 @@
 //! The page of its own over HTTP: who is answered, with which file, and how long a viewer is told the news. What the
 //! numbers are is `crate::dashboard`'s matter, and when they are read the sampler's.
 
+mod answer;
 mod feed;
 mod sampler;
+mod viewers;
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -11,10 +13,11 @@ use std::time::Duration;
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::{Compression, write::GzEncoder};
 use prometheus::Registry;
 
+use self::answer::{answer, busy};
 use self::sampler::Sampler;
 use super::access::BearerToken;
 use super::pages::Encoding;
@@ -28,10 +31,6 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(30);
 /// How many viewers are told the news at a time unless the builder says otherwise.
 const VIEWERS: usize = 32;
-/// What the page may load, and who may show it in a frame: itself, and nobody.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// A page at `path` that shows the service at work, live and without any other program: request rate, latency, error
 /// rate, active users and credits as plots, every endpoint with its threshold and state, the anomalies, and the
 /// toolkit's own health.
@@ -300,25 +299,6 @@ fn refused(request: &HttpRequest, token: Option<&BearerToken>) -> Option<HttpRes
 
 fn text(status: StatusCode, why: &'static str) -> HttpResponse {
     answer(status).content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
-}
-
-fn busy(why: &'static str) -> HttpResponse {
-    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE);
-    response.insert_header((header::RETRY_AFTER, "2"));
-    response.content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
-}
-
-/// What every answer says.
-fn answer(status: StatusCode) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(status);
-    response
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header(("Cross-Origin-Resource-Policy", "same-origin"))
-        .insert_header(("Cross-Origin-Opener-Policy", "same-origin"));
-    response
 }
 
 static FILES: LazyLock<Vec<(&str, File)>> =

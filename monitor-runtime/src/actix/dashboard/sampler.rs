@@ -2,16 +2,17 @@
 //! it reads goes into the record, and to whoever listens.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use prometheus::Registry;
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::super::pages::are_one;
-use super::feed::{Places, event};
+use super::viewers::{Places, lock};
 use crate::anomaly;
 use crate::clock;
 use crate::dashboard::record::Record;
@@ -141,7 +142,24 @@ fn run(sampler: &Weak<Sampler>, interval: Duration) {
     }
 }
 
-/// What stands behind these locks is whole at every moment.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// One event as it stands on the wire. JSON has no line feed outside its strings, and none in them.
+fn event(name: &str, data: &impl Serialize) -> Bytes {
+    let mut text = format!("event: {name}\ndata: ").into_bytes();
+    // What is written has string keys and finite numbers, which is all that can fail.
+    if serde_json::to_writer(&mut text, data).is_err() {
+        return Bytes::from_static(b": not written\n\n");
+    }
+    text.extend_from_slice(b"\n\n");
+    Bytes::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_data() {
+        let event = event("news", &serde_json::json!({ "text": "two\nlines" }));
+        assert_eq!(&event[..], b"event: news\ndata: {\"text\":\"two\\nlines\"}\n\n");
+    }
 }

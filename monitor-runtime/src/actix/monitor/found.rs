@@ -6,85 +6,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use actix_web::HttpRequest;
-use actix_web::http::{Method, StatusCode};
 use foldhash::fast::RandomState;
 
 use super::matches::Matches;
-use super::settings::{OTHER, Settings};
-use crate::anomaly::Endpoint;
-use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
-use crate::metrics::{CounterSeries, HistogramSeries, has_series};
-use crate::watch;
-
-/// The series of every request.
-#[derive(Clone, Copy)]
-pub(super) struct Series {
-    pub(super) requests: CounterSeries,
-    pub(super) latency: HistogramSeries,
-    /// What judges them.
-    pub(super) endpoint: &'static Endpoint,
-}
-
-/// One route, or that none matched.
-pub(super) struct Route {
-    /// As the app wrote it; `None` where none matched.
-    pattern: Option<String>,
-    /// Whether its requests are left out.
-    pub(super) skipped: bool,
-    rows: RefCell<Vec<Row>>,
-}
-
-struct Row {
-    method: Method,
-    status: StatusCode,
-    series: Series,
-}
-
-/// Beyond so many methods and statuses of one route, the families are asked.
-const ROWS: usize = 32;
-
-impl Route {
-    fn new(settings: &Settings, pattern: Option<String>) -> Rc<Route> {
-        let skipped = pattern.as_deref().is_some_and(|pattern| settings.skips(pattern));
-        Rc::new(Route { pattern, skipped, rows: RefCell::default() })
-    }
-
-    /// What the endpoint label reads.
-    pub(super) fn endpoint<'a>(&'a self, settings: &'a Settings) -> &'a str {
-        settings.endpoint(self.pattern.as_deref())
-    }
-
-    #[inline]
-    pub(super) fn series(&self, settings: &Settings, method: &Method, status: StatusCode) -> Series {
-        let rows = self.rows.borrow();
-        if let Some(row) = rows.iter().find(|row| row.status == status && row.method == *method) {
-            return row.series;
-        }
-        drop(rows);
-        self.find(settings, method, status)
-    }
-
-    #[cold]
-    fn find(&self, settings: &Settings, method: &Method, status: StatusCode) -> Series {
-        let (endpoint, name) = (self.endpoint(settings), settings.method(method));
-        let requests = || API_REQUESTS { endpoint, method: name, status: status.as_u16() };
-        let latency = || API_REQUEST_LATENCY { endpoint, method: name };
-        let series = Series {
-            requests: API_REQUESTS.with(requests()),
-            latency: API_REQUEST_LATENCY.with(latency()),
-            endpoint: watch::endpoint(endpoint),
-        };
-        // What counts under `_overflow` may have a series of its own the next time; and of methods that nobody listed
-        // there is no end.
-        let own =
-            has_series(API_REQUESTS.family(), &requests()) && has_series(API_REQUEST_LATENCY.family(), &latency());
-        let mut rows = self.rows.borrow_mut();
-        if own && name != OTHER && rows.len() < ROWS {
-            rows.push(Row { method: method.clone(), status, series });
-        }
-        series
-    }
-}
+use super::route::Route;
+use super::settings::Settings;
 
 /// The routes seen: an app has only so many.
 pub(super) struct Found {
@@ -175,29 +101,10 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::{Method, StatusCode};
+
     use super::*;
-
-    fn rows(found: &Found) -> usize {
-        let routes = found.by_pattern.borrow();
-        routes.values().chain([&found.unmatched]).map(|route| route.rows.borrow().len()).sum()
-    }
-
-    #[test]
-    fn only_what_has_an_end_is_kept() {
-        let settings = Settings::default();
-        let found = Found::new(&settings);
-        let route = found.with_pattern(&settings, Some("/found"));
-        for number in 0..100 {
-            let method = Method::from_bytes(format!("FOUND{number}").as_bytes()).expect("a token");
-            route.series(&settings, &method, StatusCode::OK);
-            found.with_pattern(&settings, None).series(&settings, &Method::GET, StatusCode::OK);
-        }
-        assert_eq!(rows(&found), 1);
-        for status in (200..600).map(|status| StatusCode::from_u16(status).expect("valid")) {
-            found.with_pattern(&settings, Some("/found")).series(&settings, &Method::GET, status);
-        }
-        assert_eq!(rows(&found), 1 + ROWS);
-    }
+    use crate::builtin::API_REQUESTS;
 
     #[test]
     fn what_is_kept_counts_where_the_families_say() {

@@ -14,7 +14,7 @@ use actix_web::HttpRequest;
 use actix_web::dev::{Path, ResourceDef, ResourceMap, Url};
 use foldhash::fast::RandomState;
 
-use super::found::Route;
+use super::route::Route;
 
 /// The routes that were seen to be told by what was matched.
 #[derive(Default)]

@@ -1,10 +1,11 @@
 //! The middleware that records every request exactly once: [`settings`] say which and how, [`service`] sees them come
-//! and go, [`watched`] is one request on its way, [`body`] its response's body, [`found`] what a worker need not look up
-//! again, [`matches`](mod@matches) how it tells a route without a name.
+//! and go, [`watched`] is one request on its way, [`body`] its response's body, [`route`] what a worker keeps of a route,
+//! [`found`] how it finds that again, [`matches`](mod@matches) how it tells one without a name.
 
 mod body;
 mod found;
 mod matches;
+mod route;
 mod service;
 mod settings;
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use actix_web::dev::{ResourceMap, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header::HeaderName};
 
-use super::found::{Found, Route};
+use super::found::Found;
+use super::route::Route;
 use super::settings::Settings;
 use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};

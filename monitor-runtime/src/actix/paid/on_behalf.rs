@@ -13,8 +13,9 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use crate::activity;
+use crate::charge::Receipt;
 use crate::credits::Credits;
-use crate::paid::{Receipt, know_operations};
+use crate::paid::know_operations;
 use crate::scope::{InScope, Scope};
 
 /// Opens a [scope](crate::scope) around each request: the account that it is served for, and the ledger that it pays

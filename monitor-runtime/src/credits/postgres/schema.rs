@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::super::error::CreditsError;
-use super::Trouble;
+use super::connection::Trouble;
 
 /// Two processes that start together wait for each other: "mcrl".
 const LOCK: i64 = 0x6d63_726c;

@@ -10,13 +10,15 @@ use uuid::Uuid;
 
 use super::super::error::CreditsError;
 use super::super::ledger::{
-    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Page, Placed,
-    Totals, Verified, Violation, Voided,
+    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, Page, Placed, Totals,
+    Verified, Violation, Voided,
 };
 use super::super::memory::{PAGE_MAX, VIOLATIONS_MAX};
 use super::super::moves::{self, Change, Hold, Micros, Next, Sums};
 use super::super::name::{AccountId, HoldId, Key, Operation};
-use super::{Connection, Trouble, schema};
+use super::super::state::HoldState;
+use super::connection::{Connection, Trouble};
+use super::schema;
 
 type Done<T> = Result<T, Trouble>;
 
@@ -143,7 +145,7 @@ impl Steps {
 
     pub(super) async fn client(&self) -> Done<Connection> {
         match self.pool.get().await {
-            Ok(object) => Ok(Connection { object: Some(object), ended: false }),
+            Ok(object) => Ok(Connection::new(object)),
             Err(PoolError::Backend(error)) => Err(error.into()),
             Err(PoolError::Timeout(_)) => {
                 let why = "no connection to PostgreSQL is free, or it does not answer".to_owned();

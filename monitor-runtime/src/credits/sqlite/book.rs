@@ -3,18 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::super::error::CreditsError;
 use super::super::ledger::{
-    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, HoldState, Page, Placed,
-    Totals, Verified, Violation, Voided,
+    Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, Page, Placed, Totals,
+    Verified, Violation, Voided,
 };
 use super::super::memory::{PAGE_MAX, VIOLATIONS_MAX};
 use super::super::moves::{self, Change, Hold, Micros, Next, Sums};
 use super::super::name::{AccountId, HoldId, Key, Operation};
-use super::optional;
+use super::super::state::HoldState;
 
 /// Why a step was not taken.
 #[derive(Debug)]
@@ -418,4 +418,9 @@ fn entry(row: &Row<'_>) -> Done<Entry> {
         operation: row.get::<_, Option<String>>(7)?.map(Operation::new).transpose().map_err(damaged)?,
         key: row.get::<_, Option<String>>(8)?.map(Key::new).transpose().map_err(damaged)?,
     })
+}
+
+/// An answer that was not given in a row of the file.
+fn optional<T>(row: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    row.optional()
 }

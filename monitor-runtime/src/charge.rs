@@ -20,11 +20,11 @@ enum Amount {
 }
 
 impl Charge {
-    pub(super) fn new(held: i64) -> Self {
+    pub(crate) fn new(held: i64) -> Self {
         Charge { held, amount: Mutex::new(Amount::Wanted(held)) }
     }
 
-    pub(super) fn set(&self, amount: i64) -> Result<(), CreditsError> {
+    pub(crate) fn set(&self, amount: i64) -> Result<(), CreditsError> {
         if amount < 0 {
             return Err(CreditsError::InvalidAmount { amount });
         }
@@ -40,7 +40,7 @@ impl Charge {
     }
 
     /// The amount to be captured; from now on it is fixed.
-    pub(super) fn settle(&self) -> i64 {
+    pub(crate) fn settle(&self) -> i64 {
         match std::mem::replace(&mut *self.amount(), Amount::Settled) {
             Amount::Wanted(amount) => amount,
             Amount::Settled => 0,
@@ -64,7 +64,7 @@ pub(crate) struct Charged {
 }
 
 impl Receipt {
-    pub(super) fn add(&self, used: i64, remaining: i64) {
+    pub(crate) fn add(&self, used: i64, remaining: i64) {
         let mut charged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = charged.map_or(0, |charged| charged.used);
         *charged = Some(Charged { used: before.saturating_add(used), remaining });
