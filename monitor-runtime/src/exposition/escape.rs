@@ -1,5 +1,5 @@
-//! Texts between quotation marks and in help: escaped on their way to the page, here alone, and compared with what
-//! was written.
+//! Texts between quotation marks and in help: escaped on their way to the page, and compared with what was written. The
+//! label values of our own families come escaped: a series' text is its key.
 
 /// Whether a quotation mark would end the text.
 #[derive(Clone, Copy, PartialEq, Eq)]
