@@ -22,6 +22,8 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Option<Families> {
     let mut written = Written::default();
+    // Also one that is wrong is meant: nobody is told to add another.
+    let counts = args.iter().any(|arg| arg.key == "counter");
     for arg in args {
         written.take(arg, errors);
     }
@@ -46,7 +48,7 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
         }
     }
     for (option, key) in [("on", on.as_ref().map(|(key, _)| key)), ("by", by.as_ref().map(|(key, _)| key))] {
-        if let (Some(key), None) = (key, &counter) {
+        if let (Some(key), false) = (key, counts) {
             errors.at(key, format!("`{option}` is about a counter; add `counter = PATH`"));
         }
     }
