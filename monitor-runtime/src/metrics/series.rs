@@ -299,7 +299,9 @@ impl Series {
     const ESCAPED: u32 = 1 << 31;
 
     fn new(labels: &[Label], values: &[&str], hash: u32, cell: u32) -> Series {
-        let text: String = characters(labels, values).collect();
+        // With room for what it takes: text that grew keeps room at the allocator's, and a scrape reads past it.
+        let mut text = String::with_capacity(characters(labels, values).map(char::len_utf8).sum());
+        text.extend(characters(labels, values));
         let escaped = if text.contains('\\') { Self::ESCAPED } else { 0 };
         Series { text: text.into(), hash, cell: cell | escaped }
     }
