@@ -259,14 +259,24 @@ fn accept(written: Written, errors: &mut Errors) -> Option<Family> {
 
 /// The doc comment in one line.
 fn help(docs: &[Attribute]) -> String {
-    let lines = docs.iter().filter_map(|doc| match &doc.meta {
+    let texts = docs.iter().filter_map(|doc| match &doc.meta {
         Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) => Some(line.value().trim().to_owned()),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
         },
         _ => None,
     });
-    lines.collect::<Vec<_>>().join(" ").trim().to_owned()
+    let mut parts: Vec<String> = Vec::new();
+    for text in texts {
+        // In a block of several lines each may begin with a star.
+        let star = if text.contains('\n') { "*" } else { "" };
+        let lines = text.lines().map(|line| {
+            let line = line.trim();
+            line.strip_prefix(star).unwrap_or(line).trim()
+        });
+        parts.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    parts.join(" ")
 }
 
 fn check_name(kind: Kind, name: &LitStr, errors: &mut Errors) {

@@ -26,6 +26,15 @@ metrics! {
     counter BOUNDED = "families_bounded_total" {
         #[label(max = 2)] given: &str, #[label(max = 2)] written: &'static str, #[label(max = 2)] number: i64,
     };
+    /// Documented
+    ///
+    ///   in two paragraphs:
+    /// * of "lines"
+    counter DOCUMENTED = "families_documented_total";
+    /** Documented
+     * in a block
+     */
+    gauge BLOCK = "families_block";
     /// Seconds, in the default buckets
     histogram DEFAULT = "families_default_seconds";
     /// Seconds
@@ -94,12 +103,27 @@ fn beyond_its_bound_a_label_of_any_type_reads_overflow_and_nothing_is_lost() {
     assert_eq!(value("-2", "one", "_overflow"), Some(2.0));
 }
 
+fn page() -> String {
+    let mut page = Vec::new();
+    encode(prometheus::default_registry(), Format::Text, &mut page).expect("a vector takes everything");
+    String::from_utf8(page).expect("text")
+}
+
+#[test]
+fn the_doc_comment_is_the_help_in_one_line() {
+    for line in [
+        "# HELP families_documented_total Documented in two paragraphs: * of \"lines\"",
+        "# HELP families_block Documented in a block",
+    ] {
+        assert!(page().lines().any(|found| found == line), "`{line}` is not in:\n{}", page());
+    }
+    assert_eq!((DOCUMENTED.value(), BLOCK.value()), (0, 0.0));
+}
+
 #[test]
 fn a_histogram_that_names_no_buckets_has_the_default_ones() {
     DEFAULT.observe(0.3);
-    let mut page = Vec::new();
-    encode(prometheus::default_registry(), Format::Text, &mut page).expect("a vector takes everything");
-    let page = String::from_utf8(page).expect("text");
+    let page = page();
     let bounds: Vec<&str> = page
         .lines()
         .filter_map(|line| line.strip_prefix("families_default_seconds_bucket{le=\"")?.split_once('"'))
