@@ -201,6 +201,7 @@ fn an_expression_is_evaluated_once_however_many_metrics_it_serves() {
         yields().await;
         turns.get()
     }
+    #[expect(clippy::manual_async_fn, reason = "it is what is tested")]
     #[instrument(counter = NAMED, histogram = NAMED_LATENCY, who = asked(turns, "future"))]
     fn before_future(turns: &Cell<u32>) -> impl Future<Output = u32> {
         async move { turns.get() }
@@ -373,6 +374,7 @@ fn a_function_that_returns_a_future_is_measured_to_its_end() {
     fn boxed<'a>(name: &'a str) -> Boxed<'a, Result<usize, Denied>> {
         Box::pin(async move { if name.is_empty() { Err(Denied::Broken) } else { Ok(name.len()) } })
     }
+    #[expect(clippy::manual_async_fn, reason = "it is what is tested")]
     #[instrument(counter = SESSIONS, auth_method = "hidden")]
     fn hidden(ok: bool) -> impl Future<Output = Result<u32, String>> + Send {
         async move { ok.then_some(1).ok_or_else(String::new) }
