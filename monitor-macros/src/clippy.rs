@@ -10,19 +10,29 @@ use syn::parse::{ParseStream, Parser};
 
 use crate::item::Function;
 
-/// `measured` for the compiler, and for clippy `function` with `uses` in it, which never runs.
-pub(crate) fn beside(function: &Function, uses: &TokenStream, measured: TokenStream) -> TokenStream {
-    let seen = seen(function, uses);
+/// `measured` for the compiler, and for clippy `function` behind a statement.
+pub(crate) fn beside(
+    function: &Function,
+    statement: TokenStream,
+    runtime: &TokenStream,
+    measured: TokenStream,
+) -> TokenStream {
+    let seen = seen(function, statement);
+    // The arguments of a macro are not parsed where it is left out: so the second function costs the compiler little.
     quote! {
         #[cfg(clippy)]
-        #seen
+        #runtime::private::as_written! { #seen }
         #[cfg(not(clippy))]
         #measured
     }
 }
 
-fn seen(function: &Function, uses: &TokenStream) -> TokenStream {
-    let statement = quote!(let _ = || { #uses };);
+/// The statement that uses what `uses` does, and does nothing.
+pub(crate) fn using(uses: &TokenStream) -> TokenStream {
+    quote!(let _ = || { #uses };)
+}
+
+fn seen(function: &Function, statement: TokenStream) -> TokenStream {
     let body = function.body.stream();
     match async_block(&body) {
         Some((head, block)) => {

@@ -156,7 +156,7 @@ impl Watch {
         };
         let (latency, error) = (option(latency_threshold), option(error_threshold));
         let function = function.signature.ident.unraw().to_string();
-        let items = quote! {
+        let before = quote! {
             static __MONITOR_SITE: #runtime::private::WatchSite = #runtime::private::WatchSite::new(
                 #name,
                 #function,
@@ -169,8 +169,8 @@ impl Watch {
             }
         };
         Around {
-            before: quote!(let #call = #runtime::private::Call::start(&__MONITOR_SITE, 1);),
-            items,
+            before,
+            begin: Some(quote!(#runtime::private::Call::start(&__MONITOR_SITE, 1))),
             settle: Some(Settle::By("finished", quote!(#call))),
             until_return: Some(quote!(let #call = #call.until_return();)),
             pauses: true,

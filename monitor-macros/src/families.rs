@@ -186,29 +186,25 @@ impl Families {
         }
     }
 
-    /// What a counter alone writes to: statements before it, items, and an expression for it.
-    fn counter(&self) -> (TokenStream, TokenStream, TokenStream) {
+    /// What a counter alone writes to: statements before it, and an expression for it.
+    fn counter(&self) -> (TokenStream, TokenStream) {
         let (runtime, labels) = (&self.runtime, self.values(false));
         if self.all_literal() {
             let site = self.counter.as_ref().map(|path| site(runtime, "counter", path, labels));
-            let site = quote!(static __MONITOR_SITE: #runtime::private::Site = #site;);
-            (quote!(), site, quote!(&__MONITOR_SITE))
+            (quote!(static __MONITOR_SITE: #runtime::private::Site = #site;), quote!(&__MONITOR_SITE))
         } else {
             let (series, found) =
                 (self.counter.as_ref().map(|path| with(runtime, "Counter", path, labels)), ours("series"));
-            (quote!(let #found = #runtime::private::label(|| #series);), quote!(), quote!(#found))
+            (quote!(let #found = #runtime::private::label(|| #series);), quote!(#found))
         }
     }
 
     /// A counter of every call asks neither how it ended nor what time it is.
     fn counted_at_end(self) -> Around {
-        let (call, by, (before, items, counter), runtime) = (wrap::call(), self.by(), self.counter(), self.runtime);
+        let (by, (before, counter), runtime) = (self.by(), self.counter(), self.runtime);
         Around {
-            before: quote! {
-                #before
-                let #call = #runtime::private::AtEnd::new(#counter, #by);
-            },
-            items,
+            before,
+            begin: Some(quote!(#runtime::private::AtEnd::new(#counter, #by))),
             settle: None,
             until_return: None,
             pauses: false,
@@ -218,7 +214,7 @@ impl Families {
 
     /// A counter of successes needs no guard: what did not succeed is not counted.
     fn counted_success(self) -> Around {
-        let (call, by, (before, items, counter)) = (wrap::call(), self.by(), self.counter());
+        let (call, by, (before, counter)) = (wrap::call(), self.by(), self.counter());
         let (bind_amount, amount) = match &self.by {
             None => (None, by),
             Some(_) => {
@@ -230,7 +226,7 @@ impl Families {
         let until_return = quote!(let #call = #runtime::private::UntilReturn::new(#counter, #amount););
         Around {
             before: quote!(#before #bind_amount),
-            items,
+            begin: None,
             settle: Some(Settle::By("succeeded", quote!(#counter, #amount))),
             until_return: Some(until_return),
             pauses: false,
@@ -242,7 +238,7 @@ impl Families {
     fn watched(self) -> Around {
         let (call, by, runtime) = (wrap::call(), self.by(), self.runtime.clone());
         let on = self.on_name();
-        let (before, items) = if self.all_literal() {
+        let (before, begin) = if self.all_literal() {
             let site = |family: &Option<Path>, kind: &str| match family {
                 None => (quote!(()), quote!(())),
                 Some(path) => (quote!(#runtime::private::Site), site(&runtime, kind, path, self.values(false))),
@@ -255,22 +251,19 @@ impl Families {
                     #runtime::private::on::#on, #counter_type, #histogram_type, #gauge_type
                 > = #runtime::private::CallSite::new(#counter, #histogram, #gauge);
             };
-            (quote!(let #call = #runtime::private::Call::start(&__MONITOR_SITE, #by);), site)
+            (site, quote!(#runtime::private::Call::start(&__MONITOR_SITE, #by)))
         } else {
             // With several metrics an expression is evaluated once, and each metric gets a clone.
             let shared = self.paths().count() > 1;
-            let bound: TokenStream = self
+            let (names, exprs): (Vec<_>, Vec<_>) = self
                 .labels
                 .iter()
                 .enumerate()
                 .filter_map(|(number, label)| match &label.source {
-                    Source::Before(expr) if shared => {
-                        let name = bound_name(number, expr);
-                        Some(quote!(let #name = #expr;))
-                    }
+                    Source::Before(expr) if shared => Some((bound_name(number, expr), expr)),
                     _ => None,
                 })
-                .collect();
+                .unzip();
             let series = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
@@ -281,23 +274,22 @@ impl Families {
             };
             let (counter, histogram, gauge) =
                 (series(&self.counter, "Counter"), series(&self.histogram, "Histogram"), series(&self.gauge, "Gauge"));
-            let before = quote! {
-                let #call = #runtime::private::label(|| {
-                    #bound
-                    #runtime::private::CallSeries {
-                        counter: #counter, on: #runtime::private::On::#on, histogram: #histogram, gauge: #gauge }
-                });
-                let #call = #runtime::private::Call::start(
-                    #call.unwrap_or(#runtime::private::CallSeries::NOTHING),
-                    #by,
-                );
+            let mut series = quote! {
+                #runtime::private::CallSeries {
+                    counter: #counter, on: #runtime::private::On::#on, histogram: #histogram, gauge: #gauge }
             };
-            (before, quote!())
+            if !names.is_empty() {
+                // Not by `let`: what an expression borrows from has to live until the series are found.
+                series = quote!(match (#(#exprs,)*) { (#(#names,)*) => #series });
+            }
+            let before = quote!(let #call = #runtime::private::label(|| #series););
+            let series = quote!(#call.unwrap_or(#runtime::private::CallSeries::NOTHING));
+            (before, quote!(#runtime::private::Call::start(#series, #by)))
         };
         let learns = self.counter.is_some() && self.on != On::Any;
         Around {
             before,
-            items,
+            begin: Some(begin),
             settle: learns.then(|| Settle::By("finished", quote!(#call))),
             until_return: learns.then(|| quote!(let #call = #call.until_return();)),
             pauses: true,
@@ -345,12 +337,12 @@ impl Families {
             by_name(&self.counter, "counter_by_name").map(count),
             by_name(&self.histogram, "histogram_by_name").map(observe),
         ];
-        let before = quote! {
-            let #call = #runtime::private::ResultCall::start(
+        let begin = quote! {
+            #runtime::private::ResultCall::start(
                 #runtime::private::label(|| (#(#exprs,)*)),
                 #by,
                 |(#(#names,)*), #ended| { #(#without)* },
-            );
+            )
         };
         let (bound, applied): (Vec<_>, Vec<_>) = self
             .labels
@@ -373,8 +365,8 @@ impl Families {
             };
         }
         Around {
-            before,
-            items: TokenStream::new(),
+            before: TokenStream::new(),
+            begin: Some(begin),
             settle: Some(Settle::Written(Box::new(move |result, outcome| {
                 quote! {
                     {

@@ -1,8 +1,10 @@
 //! The attributes of `monitor-runtime`: tokens in, tokens out. Their manuals stand at their re-exports in that crate.
 
 mod args;
+mod arguments;
 mod clippy;
 mod detect_anomalies;
+mod exits;
 #[cfg(test)]
 mod expansions;
 mod families;

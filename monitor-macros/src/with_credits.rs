@@ -7,10 +7,10 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Type, UnOp};
 
 use crate::args::{self, Arg, Errors, located, once, ours, ungrouped};
-use crate::clippy;
 use crate::families::refuse_leaving;
 use crate::item::{self, Function, Item};
 use crate::wrap::{self, Returns};
+use crate::{clippy, exits};
 
 const OPTIONS: [&str; 7] = ["cost", "account", "operation", "ledger", "idempotency_key", "when_down", "crate"];
 
@@ -24,8 +24,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
         check_return_type(function, &mut errors);
     }
     match (read, paid) {
+        (Some(Item::Function(function)), _) if errors.is_empty() && exits::breaks_nothing(&function.body) => item,
         (Some(Item::Function(function)), Some(paid)) if errors.is_empty() => {
-            clippy::beside(&function, &paid.before(&function), paid.around(&function))
+            clippy::beside(&function, paid.unpaid(&function), &paid.runtime, paid.around(&function))
         }
         (Some(Item::Impl(block)), Some(_)) if errors.is_empty() => block,
         _ => {
@@ -214,6 +215,15 @@ impl Paid {
             let #value = #kind;
             #value.#run(#call, #body.0, |#value| #judged)
         })
+    }
+
+    /// What clippy is shown instead: should it ever run, no work is done unpaid.
+    fn unpaid(&self, function: &Function) -> TokenStream {
+        let (uses, runtime) = (clippy::using(&self.before(function)), &self.runtime);
+        quote! {
+            #uses
+            #runtime::private::paid::never_unpaid();
+        }
     }
 
     /// Binds the call, with all that is asked of the arguments.

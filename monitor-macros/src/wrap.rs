@@ -1,24 +1,24 @@
 //! Code before and after a body, sync or async, so that rustc says of the body what it would say without us.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{ReturnType, Type, parse_quote};
 
 use crate::args::{Errors, located, ours};
-use crate::clippy;
+use crate::arguments::{self, Taken};
 use crate::item::{self, Function, Item};
+use crate::{clippy, exits};
 
-/// What is done around a body. `call` is bound by `before`.
+/// What is done around a body.
 pub(crate) struct Around {
-    /// Statements before the body; they bind the name that [`call`] gives.
+    /// Statements before the body.
     pub(crate) before: TokenStream,
-    /// Items that all of them may name. They stand behind a statement: a body that begins with an item looks empty to
-    /// some of clippy's lints.
-    pub(crate) items: TokenStream,
+    /// What begins the call, where there is one to be bound to the name that [`call`] gives.
+    pub(crate) begin: Option<TokenStream>,
     /// Ends the call; `None` when there is nothing to learn from the value and dropping the call ends it.
     pub(crate) settle: Option<Settle>,
-    /// Statements after `before` that make the call end by itself, as a success, when the body returns; `None` when it
+    /// Statements after those that make the call end by itself, as a success, when the body returns; `None` when it
     /// needs the value for more than its outcome.
     pub(crate) until_return: Option<TokenStream>,
     /// Whether the call may be handed to a future that the function returns.
@@ -28,9 +28,16 @@ pub(crate) struct Around {
 }
 
 impl Around {
+    /// Binds the call.
+    fn bound(&self) -> Option<TokenStream> {
+        let (call, begin) = (call(), self.begin.as_ref()?);
+        Some(quote!(let #call = #begin;))
+    }
+
     /// What is asked of the arguments and of a value that never is.
     fn uses(&self, function: &Function) -> TokenStream {
-        let Around { before, items, settle, runtime, .. } = self;
+        let Around { before, settle, runtime, .. } = self;
+        let bound = self.bound();
         let settled = match (settle, declared(function)) {
             (Some(settle @ Settle::Written(_)), ty) if !mentions_impl_trait(function) => {
                 let (value, ty) = (ours("value"), inferred_lifetimes(function, ty));
@@ -41,12 +48,12 @@ impl Around {
                 };
                 quote! {
                     let #value = #runtime::private::unreached::<#ty>();
-                    #settled;
+                    let _ = { #settled };
                 }
             }
             _ => TokenStream::new(),
         };
-        quote!(#before #items #settled)
+        quote!(#before #bound #settled)
     }
 }
 
@@ -75,7 +82,7 @@ impl Settle {
     }
 }
 
-/// The name under which `before` binds the call.
+/// The name under which a call is bound.
 pub(crate) fn call() -> Ident {
     ours("call")
 }
@@ -190,10 +197,11 @@ pub(crate) fn apply<A>(
 ) -> TokenStream {
     let read = item::read(name, item.clone(), attribute, &mut errors);
     match (read, accepted) {
+        (Some(Item::Function(function)), _) if errors.is_empty() && exits::breaks_nothing(&function.body) => item,
         (Some(Item::Function(function)), Some(accepted)) if errors.is_empty() => {
             let around = around(accepted, &function);
-            let uses = around.uses(&function);
-            clippy::beside(&function, &uses, wrap(&function, around))
+            let (uses, runtime) = (around.uses(&function), around.runtime.clone());
+            clippy::beside(&function, clippy::using(&uses), &runtime, wrap(&function, around))
         }
         (Some(Item::Impl(block)), _) if errors.is_empty() => block,
         _ => {
@@ -208,16 +216,21 @@ fn wrap(function: &Function, mut around: Around) -> TokenStream {
     let returns = returns(function);
     let later = around.pauses && may_return_future(function);
     let settle = around.settle.take();
-    let Around { before, items, until_return, runtime, .. } = &around;
+    if let Some(body) = settle.as_ref().and_then(|settle| in_place(function, &around, later, settle)) {
+        return function.with_body(body);
+    }
+    let bound = around.bound();
+    around.before.extend(bound);
+    let Around { before, until_return, runtime, .. } = &around;
     let body = &function.body;
     if let (Some(until_return), Returns::Plain, false) = (until_return, returns, function.is_async()) {
         // Without a closure around it the body is the function's own in every respect.
-        return function.with_body(quote!(#before #until_return #items #body));
+        return function.with_body(quote!(#before #until_return #body));
     }
     let Some(settle) = settle.filter(|_| returns != Returns::Never) else {
         if !later {
             // A guard alone keeps `#[track_caller]` and the order of drops.
-            return function.with_body(quote!(#before #items #body));
+            return function.with_body(quote!(#before #body));
         }
         let (call, runtime) = (call(), runtime.clone());
         let settle = Settle::Written(Box::new(move |_, _| quote!(#runtime::private::done(#call))));
@@ -230,8 +243,74 @@ fn wrap(function: &Function, mut around: Around) -> TokenStream {
     })
 }
 
+/// The body as a block, where its tokens show how it is left: its value is judged where it is. What is wrong with a
+/// reference that it gives would be said in another way.
+fn in_place(function: &Function, around: &Around, later: bool, settle: &Settle) -> Option<TokenStream> {
+    let ty = declared(function);
+    let ends_with_value = ty.is_none() || !ends_without_value(&function.body);
+    if returns(function) == Returns::Never
+        || !ends_with_value
+        || mentions_impl_trait(function)
+        || ty.as_ref().is_some_and(borrows)
+    {
+        return None;
+    }
+    let Around { before, begin, runtime, .. } = around;
+    let block = exits::block(&function.body, ty.is_some(), &quote!(#runtime::private::unreached()))?;
+    let ty = ty.map_or_else(|| quote!(()), |ty| ours_alone(ty.to_token_stream()));
+    if let (Settle::By(name, arguments), false) = (settle, later) {
+        // A call that is begun as an argument needs neither a place of its own nor a mark that it was moved.
+        let arguments = begin.as_ref().unwrap_or(arguments);
+        let (name, asked) = (format_ident!("{name}"), quote!(#runtime::private::judge::of::<#ty>()));
+        let way = way(function, &asked, runtime);
+        return Some(quote! {
+            #before
+            #runtime::private::#name::<#ty, _, _>(#way, #arguments, #block)
+        });
+    }
+    let (bound, value) = (around.bound(), ours("value"));
+    let finished = if later {
+        finished_later(function, settle, runtime)
+    } else {
+        let settled = settle.with(function, quote!(&#value), runtime);
+        quote!(#settled; #value)
+    };
+    Some(quote! {
+        #before
+        #bound
+        let #value = ::core::convert::identity::<#ty>(#block);
+        #finished
+    })
+}
+
+/// Whether the last of a body is a `;`, or there is nothing.
+fn ends_without_value(body: &Group) -> bool {
+    match body.stream().into_iter().last() {
+        Some(TokenTree::Punct(punct)) => punct.as_char() == ';',
+        Some(_) => false,
+        None => true,
+    }
+}
+
+/// Whether a type names a reference or a lifetime.
+fn borrows(ty: &Type) -> bool {
+    struct Find(bool);
+    impl VisitMut for Find {
+        fn visit_type_reference_mut(&mut self, _: &mut syn::TypeReference) {
+            self.0 = true;
+        }
+
+        fn visit_lifetime_mut(&mut self, _: &mut syn::Lifetime) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
+
 fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> TokenStream {
-    let Around { before, items, runtime, .. } = around;
+    let Around { before, runtime, .. } = around;
     let (value, body) = (ours("value"), ours("body"));
     let bound = closure(function, &body, runtime);
     if later {
@@ -239,7 +318,6 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
         return quote! {
             #before
             #bound
-            #items
             let #value = #body.0();
             #finished
         };
@@ -250,7 +328,6 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
         return quote! {
             #before
             #bound
-            #items
             #runtime::private::#name(#way, #arguments, #body.0())
         };
     }
@@ -258,7 +335,6 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
     quote! {
         #before
         #bound
-        #items
         let #value = #body.0();
         #settled;
         #value
@@ -281,14 +357,13 @@ fn finished_later(function: &Function, settle: &Settle, runtime: &TokenStream) -
 }
 
 fn asynchronous(function: &Function, around: &Around, settle: &Settle) -> TokenStream {
-    let Around { before, items, runtime, .. } = around;
+    let Around { before, runtime, .. } = around;
     let value = ours("value");
     let settled = settle.with(function, quote!(&#value), runtime);
     let (future, ty) = (future(function, runtime), annotation(function));
     quote! {
         #before
         let #value #ty = #future.await;
-        #items
         #settled;
         #value
     }
@@ -296,16 +371,26 @@ fn asynchronous(function: &Function, around: &Around, settle: &Settle) -> TokenS
 
 /// The body of a sync function as a closure, which `name.0` then is.
 pub(crate) fn closure(function: &Function, name: &Ident, runtime: &TokenStream) -> TokenStream {
-    let body = &function.body;
+    let Taken { outside, inside } = arguments::taken(function);
+    let mut body = function.body.clone();
+    if !inside.is_empty() {
+        body = Group::new(Delimiter::Brace, quote!(#inside #body));
+        body.set_span(function.body.span());
+    }
     // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
-    let opened = located(quote!(move ||), body.span_open());
-    // No `-> ()` where nothing was written: the type argument says it, and clippy has nothing to say of it.
+    let opened = located(quote!(move ||), function.body.span_open());
+    // No `-> ()` where nothing was written: the type argument says it.
     let (output, returned) = match declared(function) {
         Some(ty) => (quote!(-> #ty), quote!()),
         None => (quote!(), quote!(::<(), _>)),
     };
+    // Of a future behind `impl Trait` nothing but its declared output says what its body leaves open.
+    let said =
+        given(function).map(|ty| quote!(if false { #runtime::private::judge::given::<#ty, _, _>(&#name).say() }));
     quote! {
+        #outside
         let #name = #runtime::private::Once #returned(#opened #output #body, ::core::marker::PhantomData);
+        #said
     }
 }
 
@@ -314,40 +399,44 @@ pub(crate) fn future(function: &Function, runtime: &TokenStream) -> TokenStream 
     let body = &function.body;
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let opened = located(quote!(async move), body.span_open());
+    let Taken { outside, inside } = arguments::taken(function);
     // The branch never taken types `return`, `?` and the tail.
-    quote! {
+    let future = quote! {
         #opened {
             if false {
                 return #runtime::private::unreached::<#ty>();
             }
+            #inside
             #body
         }
-    }
+    };
+    if outside.is_empty() { future } else { quote!({ #outside #future }) }
 }
 
-/// The declared type of an `async fn`, for a `let` of its value: it keeps lifetimes blamed on the body. Its tokens are
-/// ours, so that clippy does not find it too complex a second time.
+/// The declared type of an `async fn`, for a `let` of its value: it keeps lifetimes blamed on the body.
 pub(crate) fn annotation(function: &Function) -> Option<TokenStream> {
-    fn ours(tokens: TokenStream) -> TokenStream {
-        tokens
-            .into_iter()
-            .map(|mut token| {
-                match &mut token {
-                    TokenTree::Group(group) => {
-                        let mut inner = Group::new(group.delimiter(), ours(group.stream()));
-                        inner.set_span(group.span().resolved_at(Span::call_site()));
-                        *group = inner;
-                    }
-                    // What `$crate` is, its span says.
-                    TokenTree::Ident(word) if word == "$crate" => {}
-                    token => token.set_span(token.span().resolved_at(Span::call_site())),
-                }
-                token
-            })
-            .collect()
-    }
-    let ty = ours(declared(function)?.to_token_stream());
+    let ty = ours_alone(declared(function)?.to_token_stream());
     Some(quote!(: #ty))
+}
+
+/// Tokens as if they were ours, so that nothing is said of them a second time.
+fn ours_alone(tokens: TokenStream) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            match &mut token {
+                TokenTree::Group(group) => {
+                    let mut inner = Group::new(group.delimiter(), ours_alone(group.stream()));
+                    inner.set_span(group.span().resolved_at(Span::call_site()));
+                    *group = inner;
+                }
+                // What `$crate` is, its span says.
+                TokenTree::Ident(word) if word == "$crate" => {}
+                token => token.set_span(token.span().resolved_at(Span::call_site())),
+            }
+            token
+        })
+        .collect()
 }
 
 /// The outcome of the value that `reference` refers to.
@@ -373,8 +462,29 @@ fn way(function: &Function, asked: &TokenStream, runtime: &TokenStream) -> Token
     }
 }
 
+/// What the future behind a declared `impl Future<Output = ..>` gives, with `_` for each `impl Trait` in it.
+fn given(function: &Function) -> Option<Type> {
+    let ReturnType::Type(_, ty) = function.output() else { return None };
+    let Type::ImplTrait(hidden) = &**ty else { return None };
+    hidden.bounds.iter().find_map(|bound| {
+        let syn::TypeParamBound::Trait(bound) = bound else { return None };
+        let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
+        let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        arguments.args.iter().find_map(|argument| match argument {
+            syn::GenericArgument::AssocType(output) if output.ident == "Output" => Some(inferred(output.ty.clone())),
+            _ => None,
+        })
+    })
+}
+
 /// The declared type, with `_` for each `impl Trait` in it; `None` where none was written.
 pub(crate) fn declared(function: &Function) -> Option<Type> {
+    let ReturnType::Type(_, ty) = function.output() else { return None };
+    Some(inferred((**ty).clone()))
+}
+
+/// A type with `_` for each `impl Trait` in it.
+fn inferred(mut ty: Type) -> Type {
     struct Infer;
     impl VisitMut for Infer {
         fn visit_type_mut(&mut self, ty: &mut Type) {
@@ -386,8 +496,6 @@ pub(crate) fn declared(function: &Function) -> Option<Type> {
             }
         }
     }
-    let ReturnType::Type(_, ty) = function.output() else { return None };
-    let mut ty = (**ty).clone();
     Infer.visit_type_mut(&mut ty);
-    Some(ty)
+    ty
 }

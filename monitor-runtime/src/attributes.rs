@@ -130,8 +130,8 @@ pub use monitor_macros::metrics;
 /// so a generic parameter counts as any other value.
 ///
 /// # What it becomes
-/// The body runs in a closure or an async block, between a few calls into this crate; the compiler says of it what it
-/// says without the attribute. With literal labels the call site keeps its series: nothing is looked up, hashed,
+/// The body runs in a block, a closure or an async block, between a few calls into this crate; the compiler says of it
+/// what it says without the attribute, and clippy is shown the function as it was written. With literal labels the call site keeps its series: nothing is looked up, hashed,
 /// locked or allocated. A future is measured from its first poll to its end: that of an `async fn`, and that returned
 /// by a function as `impl Future` or a pinned box, as `#[async_trait]` makes it (the box is made again). On an `impl`
 /// block it goes to every function that has a body and is not `const`.
@@ -141,6 +141,9 @@ pub use monitor_macros::metrics;
 ///   stay what it is.
 /// - A call made by a destructor while its thread unwinds looks like one that panics, where every value of the function is
 ///   a success.
+/// - A `return` hidden in a macro of your own that has the name of one of std's (`vec!`), `log`'s or `tracing`'s: the value
+///   is not seen, and the call is none of its outcome.
+/// - That a function only calls itself, rustc sees unless its body stands in a closure; clippy sees it always.
 /// - An `async fn` that returns `impl Fn(..)` needs the types of the closure's parameters written down.
 ///
 /// # What it refuses

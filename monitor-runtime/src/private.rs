@@ -29,7 +29,7 @@ pub fn default_registry() -> &'static prometheus::Registry {
 
 /// Counts a call if its value says that it succeeded, and gives the value back.
 #[inline]
-pub fn succeeded<T, W: Judge<T>>(way: Way<W>, counter: impl Count, by: u64, value: T) -> T {
+pub fn succeeded<T, W: Judge<T>, C: Count>(way: Way<W>, counter: C, by: u64, value: T) -> T {
     succeeded_with(way, counter, by, &value);
     value
 }
@@ -44,7 +44,7 @@ pub fn succeeded_with<T, W: Judge<T>>(_: Way<W>, counter: impl Count, by: u64, v
 
 /// Ends a call as its value says, and gives the value back.
 #[inline]
-pub fn finished<T, W: Judge<T>>(way: Way<W>, call: Call<impl Target>, value: T) -> T {
+pub fn finished<T, W: Judge<T>, C: Target>(way: Way<W>, call: Call<C>, value: T) -> T {
     finished_with(way, call, &value);
     value
 }
@@ -286,3 +286,13 @@ impl<T: LabelValue> EventOfEnum for &Event<T> {
         crate::activity::event_name(&self.0)
     }
 }
+
+/// What it is given.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_written {
+    ($($tokens:tt)*) => {
+        $($tokens)*
+    };
+}
+pub use crate::__as_written as as_written;

@@ -46,6 +46,12 @@ metrics! {
     counter SENT = "instrument_sent_total";
     /// Seconds of sending
     histogram SENT_LATENCY = "instrument_sent_latency_seconds";
+    /// Calls that left as they may
+    counter LEFT = "instrument_left_total" { how: &'static str };
+    /// Seconds of those
+    histogram LEFT_LATENCY = "instrument_left_latency_seconds" { how: &'static str };
+    /// Those in flight
+    gauge LEFT_RUNNING = "instrument_left_running" { how: &'static str };
     /// Calls that ended
     counter ENDED = "instrument_ended_total" { outcome: Outcome };
     /// Calls of all outcomes
@@ -114,6 +120,134 @@ fn a_failed_login_is_no_session() {
     assert_delta!(SESSIONS { auth_method: "password" }, 0, assert!(run(login(false)).is_err()));
     assert_delta!(SESSIONS { auth_method: "password" }, 0, drop(login(true)));
     assert_eq!(sample_value("instrument_sessions_total", &[("auth_method", "password")]), Some(1.0));
+}
+
+/// A body may be left by its end, by `return`, by `?`, by a panic, or by a macro that hides one of these.
+mod left {
+    use super::*;
+
+    macro_rules! give {
+        ($value:expr) => {
+            return $value
+        };
+    }
+
+    #[instrument(counter = LEFT, how = "sync")]
+    pub(super) fn sync(number: u8) -> Result<u8, String> {
+        for even in (0..9).step_by(2) {
+            if even == number || number > 100 {
+                return if number < 4 { Ok(even) } else { Err(format!("{number} is too much")) };
+            }
+        }
+        let later = || -> Result<u8, String> { Ok(number) };
+        match number {
+            1 => later(),
+            3 => Err(String::from("three"))?,
+            5 => panic!("on purpose"),
+            7 => give!(Ok(number)),
+            other => Ok(other),
+        }
+    }
+
+    #[instrument(counter = LEFT, histogram = LEFT_LATENCY, gauge = LEFT_RUNNING, how = "whole")]
+    pub(super) fn whole(number: u8) -> Result<u8, String> {
+        if number == 0 {
+            return Ok(number);
+        }
+        let less = |number: u8| -> Option<u8> {
+            if number > 100 {
+                return None;
+            }
+            number.checked_sub(1)
+        };
+        for limit in 3..5 {
+            if number > limit {
+                return less(number).map(|_| 0).ok_or_else(String::new).and_then(|_| Err(String::from("much")));
+            }
+        }
+        if number > 2 {
+            Err(String::from("three"))?;
+        }
+        assert_ne!(number, 2, "on purpose");
+        Ok(number)
+    }
+
+    #[instrument(counter = LEFT, histogram = LEFT_LATENCY, gauge = LEFT_RUNNING, how = "async")]
+    pub(super) async fn asynchronous(number: u8) -> Result<u8, String> {
+        if number == 0 {
+            return Ok(number);
+        }
+        yields().await;
+        for limit in 3..5 {
+            if number > limit {
+                return Err(String::from("much"));
+            }
+        }
+        if number > 2 {
+            Err(String::from("three"))?;
+        }
+        assert_ne!(number, 2, "on purpose");
+        Ok(number)
+    }
+
+    #[instrument(counter = LEFT, how = "nothing")]
+    pub(super) fn nothing(numbers: &mut Vec<u8>, number: u8) {
+        if number > 3 {
+            return;
+        }
+        assert_ne!(number, 2, "on purpose");
+        numbers.push(number);
+    }
+}
+
+#[test]
+fn a_success_counts_once_however_its_body_is_left() {
+    let successes = |how: &'static str| LEFT.with(LEFT { how }).value();
+    let attempts = |call: &dyn Fn(u8) -> Result<u8, String>| {
+        (0..9)
+            .map(|number| catch_unwind(AssertUnwindSafe(|| call(number))))
+            .filter(|left| matches!(left, Ok(Ok(_))))
+            .count()
+    };
+    // 0 and 2 by `return` in a loop, 1 by a closure, 7 by a macro; 3 by `?`, 5 by a panic, the others by `return Err`.
+    assert_eq!(attempts(&left::sync), 4);
+    assert_eq!(successes("sync"), 4);
+    // 0 by `return`, 1 at the end.
+    for (how, call) in
+        [("whole", &left::whole as &dyn Fn(u8) -> _), ("async", &|number| run(left::asynchronous(number)))]
+    {
+        assert_eq!(attempts(call), 2);
+        assert_eq!(successes(how), 2);
+        assert_eq!(LEFT_LATENCY.with(LEFT_LATENCY { how }).count(), 9);
+        assert!(LEFT_RUNNING.with(LEFT_RUNNING { how }).value().abs() < 0.5);
+    }
+    let mut numbers = Vec::new();
+    for number in 0..9 {
+        let _ = catch_unwind(AssertUnwindSafe(|| left::nothing(&mut numbers, number)));
+    }
+    assert_eq!(numbers, [0, 1, 3]);
+    assert_eq!(successes("nothing"), 8);
+}
+
+#[test]
+fn a_future_is_as_large_as_without_the_attribute() {
+    async fn bare(bytes: [u8; 4096]) -> Result<usize, String> {
+        if bytes.is_empty() {
+            return Err(String::from("none"));
+        }
+        yields().await;
+        Ok(bytes.iter().map(|byte| usize::from(*byte)).sum())
+    }
+    #[instrument(counter = LEFT, how = "large")]
+    async fn counted(bytes: [u8; 4096]) -> Result<usize, String> {
+        if bytes.is_empty() {
+            return Err(String::from("none"));
+        }
+        yields().await;
+        Ok(bytes.iter().map(|byte| usize::from(*byte)).sum())
+    }
+    let (bare, counted) = (size_of_val(&bare([1; 4096])), size_of_val(&counted([1; 4096])));
+    assert!(counted <= bare + 64, "{counted} bytes, {bare} without the attribute");
 }
 
 #[test]

@@ -32,12 +32,16 @@ METRICS = '''monitor_runtime::metrics! {
     pub histogram LATENCY = "latency_seconds" { auth_method: &'static str };
 }
 '''
-# name: (dependencies, attribute, statement at the start of the body, prelude)
+# name: (dependencies, attribute, statement at the start of the body, prelude). What is called `..with ?` has a `?` in
+# the body, and is compared with `none with ?`.
 VARIANTS = {
     "none": ("", "", "", ""),
+    "none with ?": ("", "", "", ""),
     "a static and one atomic by hand (limit)": ("", "", 'static S: Site = Site::new("user_sessions", &[("auth_method", "password")]); S.inc();', SITE),
     "ours: counter": (OURS, '#[monitor_runtime::instrument(counter = USER_SESSIONS, auth_method = "password")]', "", METRICS),
     "ours: counter and latency": (OURS, '#[monitor_runtime::instrument(counter = USER_SESSIONS, histogram = LATENCY, auth_method = "password")]', "", METRICS),
+    "ours: counter with ?": (OURS, '#[monitor_runtime::instrument(counter = USER_SESSIONS, auth_method = "password")]', "", METRICS),
+    "ours: counter and latency with ?": (OURS, '#[monitor_runtime::instrument(counter = USER_SESSIONS, histogram = LATENCY, auth_method = "password")]', "", METRICS),
     "fastrace": ('fastrace={version="=0.7.19",features=["enable"]}', "#[fastrace::trace]", "", ""),
     "tracing skip_all": ('tracing="=0.1.44"', "#[tracing::instrument(skip_all)]", "", ""),
     "autometrics": ('autometrics={version="=3.0.0",features=["prometheus"]}', "#[autometrics::autometrics]", "", ""),
@@ -59,21 +63,24 @@ def write(path, text):
         file.write(text)
 
 
-def source(attribute, statement, prelude, bump):
+def source(name, bump):
     """The crate: functions that can fail, and a main that calls them all, so that nothing is left out as dead."""
+    _, attribute, statement, prelude = VARIANTS[name]
+    refuse = "let x = check(x, {})?;" if name.endswith("with ?") else "if x > {} {{ return Err(format!(\"{{name}} over {}\")); }}"
     out, calls = ["#![allow(unused)]\n" + prelude], []
     for i in range(FUNCTIONS):
         is_async = "async " if i % 2 else ""
         out.append(f'''{attribute}
 pub {is_async}fn f{i}(x: u64, name: &str) -> Result<u64, String> {{
     {statement}
-    if x > {i + bump} {{ return Err(format!("{{name}} over {i}")); }}
+    {refuse.format(i + bump, i)}
     let y = x.wrapping_mul({2 * i + 1}).rotate_left({i % 63});
     Ok(y ^ name.len() as u64)
 }}''')
         call = f'f{i}(x, "n")'
         calls.append(f'    s ^= {"poll(" + call + ")" if is_async else call}.unwrap_or(1);')
-    out.append('''fn poll<T>(f: impl std::future::Future<Output = T>) -> T {
+    out.append('''fn check(x: u64, limit: u64) -> Result<u64, String> { if x > limit { Err(format!("over {limit}")) } else { Ok(x) } }
+fn poll<T>(f: impl std::future::Future<Output = T>) -> T {
     match std::pin::pin!(f).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) { std::task::Poll::Ready(v) => v, _ => unreachable!() }
 }
 fn main() {
@@ -107,7 +114,7 @@ def crate(name, dependencies, main):
 
 
 def functions(rounds):
-    crates = {name: crate(name, v[0], source(*v[1:], 0)) for name, v in VARIANTS.items() if name == "none" or CASES in name}
+    crates = {name: crate(name, v[0], source(name, 0)) for name, v in VARIANTS.items() if name.startswith("none") or CASES in name}
     sizes, seconds = {}, {name: [] for name in crates}
     for name, directory in crates.items():
         ir = os.path.join(directory, "x.ll")
@@ -122,7 +129,7 @@ def functions(rounds):
         run(["cargo", "check", "-q"], directory)
     for number in range(1, rounds + 1):
         for name, directory in crates.items():
-            write(directory + "/src/main.rs", source(*VARIANTS[name][1:], number))
+            write(directory + "/src/main.rs", source(name, number))
             costs = []
             for command in ("check", "build"):
                 run(["cargo", "clean", "-q", "-p", "t"], directory)
@@ -132,9 +139,10 @@ def functions(rounds):
     print("| case | check, us of CPU | build, us of CPU | IR lines | expanded source |\n|---|---|---|---|---|")
     us = lambda name, what: min(costs[what] for costs in seconds[name]) * 1e6 / FUNCTIONS
     for name, (lines, expanded) in sizes.items():
-        over = [us(name, what) - us("none", what) for what in (0, 1)]
-        more = (lines - sizes["none"][0]) / FUNCTIONS
-        print(f"| {name} | {over[0]:.0f} | {over[1]:.0f} | {more:.1f} | {expanded / sizes['none'][1]:.2f}x |")
+        none = "none with ?" if name.endswith("with ?") else "none"
+        over = [us(name, what) - us(none, what) for what in (0, 1)]
+        more = (lines - sizes[none][0]) / FUNCTIONS
+        print(f"| {name} | {over[0]:.0f} | {over[1]:.0f} | {more:.1f} | {expanded / sizes[none][1]:.2f}x |")
 
 
 def dependencies(rounds):

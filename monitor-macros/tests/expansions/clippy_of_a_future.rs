@@ -28,50 +28,52 @@ fn call<'a>(numbers: &'a [u8]) -> Pin<Box<dyn Future<Output = &'a u8> + 'a>> {
             let value = ::monitor_runtime::private::unreached::<
                 Pin<Box<dyn Future<Output = &'_ u8> + '_>>,
             >();
-            let kind = {
-                use ::monitor_runtime::private::returned::named::*;
-                (&&&&Returned(&value)).kind()
-            };
-            kind.finish(
-                value,
-                call,
-                |call, value| {
-                    let result = value;
-                    call.finish(
-                        ::monitor_runtime::private::judge::outcome(
-                            if false {
-                                ::monitor_runtime::private::judge::value(value).way()
-                            } else {
-                                ::monitor_runtime::private::judge::Way
-                            },
-                            value,
-                        ),
-                        |(), ended| {
-                            if let ::core::option::Option::Some((label0,)) = ::monitor_runtime::private::label(||
-                            (
-                                ::monitor_runtime::private::apply(
-                                    result,
-                                    |number| *number > 3,
-                                ),
-                            )) {
-                                ended
-                                    .count(
-                                        ::monitor_runtime::private::On::Success,
-                                        || ::monitor_runtime::private::Counter::with(
-                                            &CALLS,
-                                            CALLS {
-                                                good: {
-                                                    use ::monitor_runtime::private::keep::*;
-                                                    (&Kept(&label0)).give()
+            let _ = {
+                let kind = {
+                    use ::monitor_runtime::private::returned::named::*;
+                    (&&&&Returned(&value)).kind()
+                };
+                kind.finish(
+                    value,
+                    call,
+                    |call, value| {
+                        let result = value;
+                        call.finish(
+                            ::monitor_runtime::private::judge::outcome(
+                                if false {
+                                    ::monitor_runtime::private::judge::value(value).way()
+                                } else {
+                                    ::monitor_runtime::private::judge::Way
+                                },
+                                value,
+                            ),
+                            |(), ended| {
+                                if let ::core::option::Option::Some((label0,)) = ::monitor_runtime::private::label(||
+                                (
+                                    ::monitor_runtime::private::apply(
+                                        result,
+                                        |number| *number > 3,
+                                    ),
+                                )) {
+                                    ended
+                                        .count(
+                                            ::monitor_runtime::private::On::Success,
+                                            || ::monitor_runtime::private::Counter::with(
+                                                &CALLS,
+                                                CALLS {
+                                                    good: {
+                                                        use ::monitor_runtime::private::keep::*;
+                                                        (&Kept(&label0)).give()
+                                                    },
                                                 },
-                                            },
-                                        ),
-                                    );
-                            }
-                        },
-                    )
-                },
-            );
+                                            ),
+                                        );
+                                }
+                            },
+                        )
+                    },
+                )
+            };
         };
         &numbers[0]
     }

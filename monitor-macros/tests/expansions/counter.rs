@@ -4,10 +4,20 @@
 // }
 
 fn call(number: u8) -> u8 {
-    let call = ::monitor_runtime::private::UntilReturn::new(&__MONITOR_SITE, 1);
     static __MONITOR_SITE: ::monitor_runtime::private::Site = ::monitor_runtime::private::Site::counter(
         &CALLS,
         &CALLS { kind: "a" },
     );
-    { number + 1 }
+    ::monitor_runtime::private::succeeded::<
+        u8,
+        _,
+        _,
+    >(
+        ::monitor_runtime::private::judge::Way::<
+            ::monitor_runtime::private::judge::Anything,
+        >,
+        &__MONITOR_SITE,
+        1,
+        { number + 1 },
+    )
 }

@@ -4,14 +4,6 @@
 // }
 
 fn send(data: &[u8]) -> io::Result<()> {
-    let call = ::monitor_runtime::private::Call::start(
-        &__MONITOR_SITE,
-        ::monitor_runtime::private::amount(|| data.len() as u64),
-    );
-    let body = ::monitor_runtime::private::Once(
-        move || -> io::Result<()> { write(data) },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Failure,
         ::monitor_runtime::private::Site,
@@ -22,13 +14,25 @@ fn send(data: &[u8]) -> io::Result<()> {
         (),
         (),
     );
-    ::monitor_runtime::private::finished(
+    ::monitor_runtime::private::finished::<
+        io::Result<()>,
+        _,
+        _,
+    >(
         if false {
-            ::monitor_runtime::private::judge::body(&body).way()
+            ::monitor_runtime::private::judge::of::<io::Result<()>>().way()
         } else {
             ::monitor_runtime::private::judge::Way
         },
-        call,
-        body.0(),
+        ::monitor_runtime::private::Call::start(
+            &__MONITOR_SITE,
+            ::monitor_runtime::private::amount(|| data.len() as u64),
+        ),
+        'body: {
+            if false {
+                break 'body ::monitor_runtime::private::unreached();
+            }
+            { write(data) }
+        },
     )
 }

@@ -11,6 +11,16 @@ fn call(kind: &str, number: u8) -> u8 {
             good: number > 3,
         },
     ));
-    let call = ::monitor_runtime::private::UntilReturn::new(series, 1);
-    { number + 1 }
+    ::monitor_runtime::private::succeeded::<
+        u8,
+        _,
+        _,
+    >(
+        ::monitor_runtime::private::judge::Way::<
+            ::monitor_runtime::private::judge::Anything,
+        >,
+        series,
+        1,
+        { number + 1 },
+    )
 }

@@ -31,13 +31,7 @@ async fn call(kind: &str) -> u8 {
                 );
         },
     );
-    let value: u8 = async move {
-        if false {
-            return ::monitor_runtime::private::unreached::<u8>();
-        }
-        { 3 }
-    }
-        .await;
+    let value = ::core::convert::identity::<u8>({ 3 });
     {
         let result = &value;
         call.finish(

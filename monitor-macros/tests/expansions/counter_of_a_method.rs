@@ -4,13 +4,13 @@
 // }
 
 pub fn call(&mut self) -> Option<&mut u8> {
-    let body = ::monitor_runtime::private::Once(
-        move || -> Option<&mut u8> { self.numbers.last_mut() },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::Site = ::monitor_runtime::private::Site::counter(
         &metrics::CALLS,
         &metrics::CALLS {},
+    );
+    let body = ::monitor_runtime::private::Once(
+        move || -> Option<&mut u8> { self.numbers.last_mut() },
+        ::core::marker::PhantomData,
     );
     ::monitor_runtime::private::succeeded(
         if false {

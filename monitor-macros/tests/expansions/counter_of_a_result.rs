@@ -4,13 +4,13 @@
 // }
 
 fn call(text: &str) -> Result<u8, ParseIntError> {
-    let body = ::monitor_runtime::private::Once(
-        move || -> Result<u8, ParseIntError> { Ok(text.parse()?) },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::Site = ::monitor_runtime::private::Site::counter(
         &CALLS,
         &CALLS { kind: "a" },
+    );
+    let body = ::monitor_runtime::private::Once(
+        move || -> Result<u8, ParseIntError> { Ok(text.parse()?) },
+        ::core::marker::PhantomData,
     );
     ::monitor_runtime::private::succeeded(
         if false {

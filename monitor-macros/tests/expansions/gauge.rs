@@ -4,7 +4,6 @@
 // }
 
 async fn call() {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Success,
         (),
@@ -15,5 +14,6 @@ async fn call() {
         (),
         ::monitor_runtime::private::Site::gauge(&RUNNING, &RUNNING { kind: "a" }),
     );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     { work().await }
 }

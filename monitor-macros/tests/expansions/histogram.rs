@@ -4,11 +4,6 @@
 // }
 
 fn export() -> Vec<u8> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let body = ::monitor_runtime::private::Once(
-        move || -> Vec<u8> { Vec::new() },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Any,
         (),
@@ -21,6 +16,11 @@ fn export() -> Vec<u8> {
             &LATENCY { operation: "pdf" },
         ),
         (),
+    );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> Vec<u8> { Vec::new() },
+        ::core::marker::PhantomData,
     );
     let value = body.0();
     let kind = {

@@ -4,7 +4,6 @@
 // }
 
 async fn export() -> Vec<u8> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Any,
         (),
@@ -18,5 +17,6 @@ async fn export() -> Vec<u8> {
         ),
         (),
     );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     { Vec::new() }
 }

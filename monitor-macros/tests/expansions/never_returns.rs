@@ -4,7 +4,6 @@
 // }
 
 fn serve() -> ! {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Any,
         (),
@@ -15,5 +14,6 @@ fn serve() -> ! {
         ::monitor_runtime::private::Site::histogram(&LATENCY, &LATENCY {}),
         (),
     );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
     { loop {} }
 }

@@ -23,6 +23,10 @@ fn report() -> impl Future<Output = Result<u8, CreditsError>> {
         move || -> _ { async { Ok(3) } },
         ::core::marker::PhantomData,
     );
+    if false {
+        ::monitor_runtime::private::judge::given::<Result<u8, CreditsError>, _, _>(&body)
+            .say()
+    }
     let value = ::monitor_runtime::private::paid::AsFuture;
     value
         .run(

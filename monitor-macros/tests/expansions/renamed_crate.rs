@@ -4,12 +4,27 @@
 // }
 
 fn call() {
-    let call = company::telemetry::private::UntilReturn::new(&__MONITOR_SITE, 1);
     static __MONITOR_SITE: company::telemetry::private::Site = company::telemetry::private::Site::counter(
         &CALLS,
         &CALLS {},
     );
-    {
-        work();
-    }
+    company::telemetry::private::succeeded::<
+        (),
+        _,
+        _,
+    >(
+        company::telemetry::private::judge::Way::<
+            company::telemetry::private::judge::Anything,
+        >,
+        &__MONITOR_SITE,
+        1,
+        'body: {
+            if false {
+                break 'body company::telemetry::private::unreached();
+            }
+            {
+                work();
+            }
+        },
+    )
 }

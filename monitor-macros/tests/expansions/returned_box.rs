@@ -4,13 +4,6 @@
 // }
 
 fn call<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let body = ::monitor_runtime::private::Once(
-        move || -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
-            Box::pin(async { 3 })
-        },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Success,
         ::monitor_runtime::private::Site,
@@ -20,6 +13,13 @@ fn call<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
         ::monitor_runtime::private::Site::counter(&CALLS, &CALLS { kind: "a" }),
         (),
         (),
+    );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
+            Box::pin(async { 3 })
+        },
+        ::core::marker::PhantomData,
     );
     let value = body.0();
     let kind = {

@@ -4,11 +4,6 @@
 // }
 
 fn call() -> impl Future<Output = u8> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let body = ::monitor_runtime::private::Once(
-        move || -> _ { async { 3 } },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::CallSite<
         ::monitor_runtime::private::on::Success,
         ::monitor_runtime::private::Site,
@@ -19,6 +14,14 @@ fn call() -> impl Future<Output = u8> {
         (),
         (),
     );
+    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
+    let body = ::monitor_runtime::private::Once(
+        move || -> _ { async { 3 } },
+        ::core::marker::PhantomData,
+    );
+    if false {
+        ::monitor_runtime::private::judge::given::<u8, _, _>(&body).say()
+    }
     let value = body.0();
     let kind = {
         use ::monitor_runtime::private::returned::hidden::*;

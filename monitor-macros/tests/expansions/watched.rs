@@ -4,11 +4,6 @@
 // }
 
 fn charge(credits: u64) -> Result<u64, Refusal> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let body = ::monitor_runtime::private::Once(
-        move || -> Result<u64, Refusal> { Ok(credits) },
-        ::core::marker::PhantomData,
-    );
     static __MONITOR_SITE: ::monitor_runtime::private::WatchSite = ::monitor_runtime::private::WatchSite::new(
         "credit_charging",
         "charge",
@@ -22,13 +17,17 @@ fn charge(credits: u64) -> Result<u64, Refusal> {
     ::monitor_runtime::private::inventory::submit! {
         ::monitor_runtime::private::WatchedSite(& __MONITOR_SITE)
     }
-    ::monitor_runtime::private::finished(
+    ::monitor_runtime::private::finished::<
+        Result<u64, Refusal>,
+        _,
+        _,
+    >(
         if false {
-            ::monitor_runtime::private::judge::body(&body).way()
+            ::monitor_runtime::private::judge::of::<Result<u64, Refusal>>().way()
         } else {
             ::monitor_runtime::private::judge::Way
         },
-        call,
-        body.0(),
+        ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1),
+        { Ok(credits) },
     )
 }

@@ -4,14 +4,6 @@
 // }
 
 async fn charge(&mut self) -> Result<u64, Refusal> {
-    let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let value: Result<u64, Refusal> = async move {
-        if false {
-            return ::monitor_runtime::private::unreached::<Result<u64, Refusal>>();
-        }
-        { self.take().await }
-    }
-        .await;
     static __MONITOR_SITE: ::monitor_runtime::private::WatchSite = ::monitor_runtime::private::WatchSite::new(
         "credit_charging",
         "charge",
@@ -25,14 +17,17 @@ async fn charge(&mut self) -> Result<u64, Refusal> {
     ::monitor_runtime::private::inventory::submit! {
         ::monitor_runtime::private::WatchedSite(& __MONITOR_SITE)
     }
-    ::monitor_runtime::private::finished_with(
+    ::monitor_runtime::private::finished::<
+        Result<u64, Refusal>,
+        _,
+        _,
+    >(
         if false {
-            ::monitor_runtime::private::judge::value(&value).way()
+            ::monitor_runtime::private::judge::of::<Result<u64, Refusal>>().way()
         } else {
             ::monitor_runtime::private::judge::Way
         },
-        call,
-        &value,
-    );
-    value
+        ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1),
+        { self.take().await },
+    )
 }

@@ -4,8 +4,6 @@
 // }
 
 fn clean_up() {
-    let call = company::telemetry::private::Call::start(&__MONITOR_SITE, 1);
-    let call = call.until_return();
     static __MONITOR_SITE: company::telemetry::private::WatchSite = company::telemetry::private::WatchSite::new(
         "clean_up",
         "clean_up",
@@ -19,7 +17,22 @@ fn clean_up() {
     company::telemetry::private::inventory::submit! {
         company::telemetry::private::WatchedSite(& __MONITOR_SITE)
     }
-    {
-        work();
-    }
+    company::telemetry::private::finished::<
+        (),
+        _,
+        _,
+    >(
+        company::telemetry::private::judge::Way::<
+            company::telemetry::private::judge::Anything,
+        >,
+        company::telemetry::private::Call::start(&__MONITOR_SITE, 1),
+        'body: {
+            if false {
+                break 'body company::telemetry::private::unreached();
+            }
+            {
+                work();
+            }
+        },
+    )
 }

@@ -17,12 +17,45 @@ pub use std::marker::PhantomData as Way;
 #[derive(Debug)]
 pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<R>);
 
+/// What a future is declared to give, beside the future that a body makes.
+#[derive(Debug)]
+pub struct Given<const LINK: usize, T, R>(PhantomData<(T, R)>);
+
+/// Says what the future that a body makes is declared to give, so that nothing is asked of it which the body left open.
+/// Of one that gives something else it says nothing: there rustc has an error for the body.
+pub fn given<T, R, F: FnOnce() -> R>(_: &Once<R, F>) -> Given<0, T, R> {
+    Given(PhantomData)
+}
+
+impl<T, R: Future<Output = T>> Given<0, T, R> {
+    #[doc(hidden)]
+    pub fn say(&self) {}
+}
+
+impl<T, R> Given<1, T, R> {
+    #[doc(hidden)]
+    pub fn say(&self) {}
+}
+
+impl<T, R> Deref for Given<0, T, R> {
+    type Target = Given<1, T, R>;
+
+    fn deref(&self) -> &Self::Target {
+        &Given(PhantomData)
+    }
+}
+
 /// The question at one link of the chain, whose type is `T`.
 #[derive(Debug)]
 pub struct Asked<const LINK: usize, T: ?Sized>(PhantomData<T>);
 
 /// Asks about a value.
 pub fn value<T: ?Sized>(_: &T) -> Asked<0, T> {
+    Asked(PhantomData)
+}
+
+/// Asks about values of a type.
+pub fn of<T>() -> Asked<0, T> {
     Asked(PhantomData)
 }
 

@@ -35,6 +35,14 @@ pub fn refuse<T: Refusal>(error: CreditsError) -> T {
     T::refused(error)
 }
 
+/// Where a paid function stands in a program as clippy is shown it, without its price.
+///
+/// # Panics
+/// Always: work would be done unpaid.
+pub fn never_unpaid() {
+    panic!("a paid function cannot run in a program that clippy built: clippy is shown it without its price")
+}
+
 /// How a function that is not `async` gives its value, found by its declared type.
 pub mod kind {
     use super::{AsLocalBox, AsSendBox, AsValue, Future, PhantomData, Pin};

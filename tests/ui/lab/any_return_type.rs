@@ -11,7 +11,7 @@ mod any_return_type {
             use std::future::Future;
             use std::pin::Pin;
 
-            pub use monitor_runtime::private::paid::{Declared, PaidCall, PaidOperation, cost};
+            pub use monitor_runtime::private::paid::{Declared, PaidCall, PaidOperation, cost, never_unpaid};
             use monitor_runtime::Outcome;
 
             pub fn refuse<T>(_: monitor_runtime::credits::CreditsError) -> T {

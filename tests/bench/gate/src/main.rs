@@ -28,15 +28,17 @@ metrics! {
 
 /// The most instructions that a case may take: what was measured, and a little more where chance has a part in it.
 /// Targets stand in ../README.md. Allocations: none, in any case.
-const LIMITS: [(&str, f64, Case); 18] = [
-    // The target is 8. A body that cannot fail is not put in a closure, so that it stays the function's own in every
-    // respect, and its guard asks whether the thread panics: 4 of 9.
-    ("a counted call", 9.0, counted),
+const LIMITS: [(&str, f64, Case); 20] = [
+    // The target is 8.
+    ("a counted call", 5.0, counted),
+    // A macro that is not known may hide a `return`. A guard asks whether the thread panics: 4 of 9.
+    ("a counted call whose body has a macro of its own", 9.0, counted_hidden),
+    ("the same, that gives a Result", 5.0, counted_result_hidden),
     ("a counted call, on = \"any\"", 5.0, counted_any),
     ("a counted call that gives a Result", 5.0, counted_result),
     ("a counted call, async", 5.0, counted_async),
     ("a handle kept by hand, inc()", 5.0, by_hand),
-    ("a timed call: counter and latency", 107.0, both),
+    ("a timed call: counter and latency", 100.0, both),
     ("a timed call that gives a Result", 100.0, both_result),
     ("a timed call: latency alone", 76.0, tracked),
     ("a timed scope", 98.0, scope),
@@ -124,6 +126,20 @@ fn counted() -> Result<Cost, String> {
     over(work, call)
 }
 
+macro_rules! worked {
+    ($x:expr) => {
+        work($x)
+    };
+}
+
+fn counted_hidden() -> Result<Cost, String> {
+    #[instrument(counter = SESSIONS, auth_method = "password")]
+    fn call(x: u64) -> u64 {
+        worked!(x)
+    }
+    over(work, call)
+}
+
 fn counted_any() -> Result<Cost, String> {
     #[instrument(counter = SESSIONS, auth_method = "password", on = "any")]
     fn call(x: u64) -> u64 {
@@ -139,6 +155,17 @@ fn counted_result() -> Result<Cost, String> {
     #[instrument(counter = SESSIONS, auth_method = "password")]
     fn call(x: u64) -> Result<u64, String> {
         Ok(work(x))
+    }
+    over(bare, call)
+}
+
+fn counted_result_hidden() -> Result<Cost, String> {
+    fn bare(x: u64) -> Result<u64, String> {
+        Ok(work(x))
+    }
+    #[instrument(counter = SESSIONS, auth_method = "password")]
+    fn call(x: u64) -> Result<u64, String> {
+        Ok(worked!(x))
     }
     over(bare, call)
 }

@@ -28,6 +28,12 @@ fn hidden(ok: bool) -> impl Future<Output = Result<u8, String>> {
     std::future::ready(Ok(1))
 }
 
+// Only the declared type says which error it is.
+#[monitor_runtime::instrument(counter = CALLS)]
+fn declared(number: u8) -> impl Future<Output = Result<u8, String>> + Send {
+    async move { Ok(number) }
+}
+
 #[monitor_runtime::instrument(counter = CALLS, histogram = LATENCY)]
 fn borrowed<'a>(names: &'a [String]) -> impl Future<Output = &'a str> + Send + use<'a> {
     async move { names[0].as_str() }
@@ -51,6 +57,7 @@ fn main() {
     assert_delta!(OUTCOMES { outcome: Outcome::Failure }, 1, assert!(ui::run(hidden(false)).is_err()));
     assert_delta!(OUTCOMES { outcome: Outcome::Success }, 1, assert!(ui::run(hidden(true)).is_ok()));
     assert_delta!(OUTCOMES { outcome: Outcome::Cancelled }, 0, drop(hidden(true)));
+    assert_delta!(CALLS {}, 1, assert_eq!(ui::run(declared(1)), Ok(1)));
     assert_delta!(LATENCY {}, 1, assert_eq!(ui::run(borrowed(&["ada".to_owned()])), "ada"));
     assert_delta!(LATENCY {}, 1, assert_eq!(*ui::run(local()), 1));
     // A nameable future keeps its type, so it is measured to where it is made.

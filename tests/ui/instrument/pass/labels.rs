@@ -63,6 +63,11 @@ async fn evaluated_once(name: String) -> String {
     name
 }
 
+#[monitor_runtime::instrument(histogram = metrics::LATENCY, gauge = metrics::RUNNING, who = name.to_lowercase().trim())]
+fn of_what_the_expression_makes(name: &str) -> usize {
+    name.len()
+}
+
 #[monitor_runtime::instrument(counter = metrics::CALLS, plan = Plan::Free, who = { turns.set(turns.get() + 1); "block" }, count = 1, good = true)]
 fn counted_turns(turns: &std::cell::Cell<u8>) -> u8 {
     turns.get()
@@ -81,6 +86,7 @@ fn main() {
     });
     assert_delta!(BYTES {}, 3, assert!(!amounts(&[1, 2, 3])));
     assert_delta!(metrics::LATENCY { who: "ada" }, 1, assert_eq!(ui::run(evaluated_once(user.name)), "ada"));
+    assert_delta!(metrics::LATENCY { who: "ada" }, 1, assert_eq!(of_what_the_expression_makes(" ADA "), 5));
     assert_eq!(metrics::RUNNING.with(metrics::RUNNING { who: "ada" }).value(), 0.0);
     assert_delta!(metrics::CALLS { plan: Plan::Free, who: "block", count: 1, good: true }, 1, {
         assert_eq!(counted_turns(&std::cell::Cell::new(0)), 1);

@@ -1,0 +1,437 @@
+//! How control leaves a body, as far as its tokens tell: by its end, by `return`, or in a way that keeps the value from us.
+
+use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Block, ExprAsync, ExprBlock, ExprBreak, ExprClosure, ExprContinue, ExprForLoop, ExprLoop, ExprWhile, Item, Lifetime,
+};
+
+/// The body as a block whose value is the function's: `return` ends the block instead. `None` where a `?` ends the
+/// function, or a `return` may be hidden in a macro, may be that of another function, or gives nothing although
+/// `gives_value`.
+pub(crate) fn block(body: &Group, gives_value: bool, never: &TokenStream) -> Option<TokenStream> {
+    let mut found = Found { gives_value, returns: false, functions: false, hidden: false };
+    let breaking = found.breaking(body, Whose::Body);
+    if found.hidden || found.returns && found.functions {
+        return None;
+    }
+    let label = label(Span::mixed_site());
+    Some(if found.returns {
+        quote!(#label: #breaking)
+    } else if ends_with_value(body) {
+        body.to_token_stream()
+    } else {
+        // Should the body never end, rustc would call unreachable what stands around it.
+        quote!(#label: { if false { break #label #never; } #body })
+    })
+}
+
+/// Whether the last of a body is a name, a literal or the like of `Ok(..)`: so it has an end.
+fn ends_with_value(body: &Group) -> bool {
+    let mut before = None;
+    let mut last = None;
+    for token in body.stream() {
+        before = last.replace(token);
+    }
+    match (before, last) {
+        (Some(TokenTree::Ident(name)), Some(TokenTree::Group(_))) => {
+            name.to_string().starts_with(|first: char| first.is_ascii_uppercase())
+        }
+        (_, Some(TokenTree::Ident(_) | TokenTree::Literal(_))) => true,
+        _ => false,
+    }
+}
+
+/// Whether there is a closure or an `async` block that borrows what it names.
+pub(crate) fn lends(tokens: TokenStream) -> bool {
+    let mut before = None;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let lends = match &token {
+            TokenTree::Group(group) => lends(group.stream()),
+            TokenTree::Punct(punct) if punct.as_char() == '|' => {
+                let moved = matches!(&before, Some(TokenTree::Ident(word)) if word == "move");
+                !moved && begins_closure(before.as_ref())
+            }
+            TokenTree::Ident(word) if word == "async" => matches!(tokens.peek(), Some(TokenTree::Group(_))),
+            _ => false,
+        };
+        if lends {
+            return true;
+        }
+        before = Some(token);
+    }
+    false
+}
+
+/// Whether there is a `break` or `continue` outside of every loop, which no function may have.
+pub(crate) fn breaks_nothing(body: &Group) -> bool {
+    struct Find {
+        loops: usize,
+        found: bool,
+    }
+    impl Find {
+        fn within_loop(&mut self, block: &mut Block) {
+            self.loops += 1;
+            self.visit_block_mut(block);
+            self.loops -= 1;
+        }
+    }
+    impl VisitMut for Find {
+        fn visit_expr_break_mut(&mut self, expr: &mut ExprBreak) {
+            self.found |= self.loops == 0 && expr.label.is_none();
+            visit_mut::visit_expr_break_mut(self, expr);
+        }
+
+        fn visit_expr_continue_mut(&mut self, expr: &mut ExprContinue) {
+            self.found |= self.loops == 0 && expr.label.is_none();
+        }
+
+        fn visit_expr_loop_mut(&mut self, expr: &mut ExprLoop) {
+            self.within_loop(&mut expr.body);
+        }
+
+        fn visit_expr_while_mut(&mut self, expr: &mut ExprWhile) {
+            self.within_loop(&mut expr.body);
+        }
+
+        fn visit_expr_for_loop_mut(&mut self, expr: &mut ExprForLoop) {
+            self.within_loop(&mut expr.body);
+        }
+
+        // What is said of these is said wherever they stand.
+        fn visit_expr_block_mut(&mut self, expr: &mut ExprBlock) {
+            if expr.label.is_none() {
+                visit_mut::visit_expr_block_mut(self, expr);
+            }
+        }
+        fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
+        fn visit_expr_async_mut(&mut self, _: &mut ExprAsync) {}
+        fn visit_item_mut(&mut self, _: &mut Item) {}
+    }
+    if !mentions_break(body.stream()) {
+        return false;
+    }
+    let Ok(mut block) = syn::parse2::<Block>(body.to_token_stream()) else { return false };
+    let mut find = Find { loops: 0, found: false };
+    find.visit_block_mut(&mut block);
+    find.found
+}
+
+fn mentions_break(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "break" || word == "continue",
+        TokenTree::Group(group) => mentions_break(group.stream()),
+        _ => false,
+    })
+}
+
+/// Whose a `return` is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Body,
+    /// The body's, in what a macro is given.
+    Given,
+    /// That of a closure or of an `async` block.
+    Inner,
+}
+
+/// Where in a closure the tokens are.
+#[derive(PartialEq, Eq)]
+enum Closure {
+    Outside,
+    Parameters,
+    /// To the next `,` or `;`.
+    Body,
+}
+
+struct Found {
+    gives_value: bool,
+    returns: bool,
+    /// Whether there is a `fn`: an item, or a type.
+    functions: bool,
+    hidden: bool,
+}
+
+impl Found {
+    /// The same tokens with a `break` out of the labelled block for each `return` that is the body's.
+    fn breaking(&mut self, group: &Group, whose: Whose) -> Group {
+        let mut out = TokenStream::new();
+        let mut tokens = group.stream().into_iter().peekable();
+        let mut before = None;
+        let mut closure = Closure::Outside;
+        // Whether the next group is what a macro is given, or an `async` block.
+        let (mut given, mut asynchronous) = (false, false);
+        while let Some(token) = tokens.next() {
+            let inner = whose == Whose::Inner || closure != Closure::Outside;
+            match &token {
+                TokenTree::Group(group) => {
+                    let (given, asynchronous) = (std::mem::take(&mut given), std::mem::take(&mut asynchronous));
+                    let whose = match whose {
+                        _ if inner || asynchronous => Whose::Inner,
+                        Whose::Body if given => Whose::Given,
+                        whose => whose,
+                    };
+                    out.extend([TokenTree::Group(self.breaking(group, whose))]);
+                    before = Some(token);
+                    continue;
+                }
+                TokenTree::Ident(word) if word == "return" && !inner => {
+                    self.returns = true;
+                    self.hidden |= whose == Whose::Given || !is_expected(tokens.peek(), self.gives_value);
+                    let (end, label) = (Ident::new("break", word.span()), label(word.span()));
+                    out.extend(quote!(#end #label));
+                    before = Some(token);
+                    continue;
+                }
+                TokenTree::Ident(word) if word == "async" => asynchronous = true,
+                TokenTree::Ident(word) if word == "fn" => self.functions = true,
+                TokenTree::Punct(punct) => match punct.as_char() {
+                    '|' if closure == Closure::Parameters => closure = Closure::Body,
+                    '|' if begins_closure(before.as_ref()) || closure == Closure::Body && is_bar(before.as_ref()) => {
+                        closure = Closure::Parameters;
+                        asynchronous = false;
+                    }
+                    ',' | ';' if closure == Closure::Body => closure = Closure::Outside,
+                    '?' if !inner => self.hidden = true,
+                    // The arm of a `match` whose pattern begins with `|`, and no closure.
+                    '>' if inner
+                        && matches!(&before, Some(TokenTree::Punct(sign)) if sign.as_char() == '=' && sign.spacing() == Spacing::Joint) =>
+                    {
+                        self.hidden |= closure == Closure::Body;
+                    }
+                    '!' if !inner => {
+                        if let (Some(TokenTree::Ident(name)), Some(TokenTree::Group(_) | TokenTree::Ident(_))) =
+                            (&before, tokens.peek())
+                            && !is_keyword(name)
+                        {
+                            given = true;
+                            self.hidden |= !never_returns(name);
+                        }
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+            before = Some(token.clone());
+            out.extend([token]);
+        }
+        let mut new = Group::new(group.delimiter(), out);
+        new.set_span(group.span());
+        new
+    }
+}
+
+fn is_bar(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == '|')
+}
+
+/// Whether what follows a `return` is a value or none, as it should be.
+fn is_expected(next: Option<&TokenTree>, gives_value: bool) -> bool {
+    match next {
+        // A label: it could not stand behind that of a `break`.
+        Some(TokenTree::Punct(punct)) if punct.as_char() == '\'' => false,
+        Some(TokenTree::Punct(punct)) if ",;".contains(punct.as_char()) => !gives_value,
+        None => !gives_value,
+        Some(_) => true,
+    }
+}
+
+/// Whether a `|` behind this token begins a closure; else it stands between two operands, or two patterns.
+fn begins_closure(before: Option<&TokenTree>) -> bool {
+    match before {
+        // `let | A | B = ..` is a pattern.
+        Some(TokenTree::Ident(word)) => is_keyword(word) && word != "let",
+        Some(TokenTree::Literal(_) | TokenTree::Group(_)) => false,
+        // `||` that is an operator, `a? | b`, `Vec::<u8>::MAX | b`.
+        Some(TokenTree::Punct(punct)) => !"|?>".contains(punct.as_char()),
+        None => true,
+    }
+}
+
+fn is_keyword(word: &Ident) -> bool {
+    const KEYWORDS: [&str; 14] =
+        ["as", "await", "break", "else", "if", "in", "let", "match", "move", "mut", "ref", "return", "static", "while"];
+    KEYWORDS.iter().any(|keyword| word == keyword)
+}
+
+/// Whether a macro is one of those known to everybody, which end no function of their caller's.
+fn never_returns(name: &Ident) -> bool {
+    const KNOWN: [&str; 41] = [
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "cfg",
+        "column",
+        "concat",
+        "dbg",
+        "debug",
+        "debug_assert",
+        "debug_assert_eq",
+        "debug_assert_ne",
+        "env",
+        "eprint",
+        "eprintln",
+        "error",
+        "event",
+        "file",
+        "format",
+        "format_args",
+        "include_bytes",
+        "include_str",
+        "info",
+        "json",
+        "line",
+        "log",
+        "matches",
+        "module_path",
+        "option_env",
+        "panic",
+        "print",
+        "println",
+        "stringify",
+        "todo",
+        "trace",
+        "unimplemented",
+        "unreachable",
+        "vec",
+        "warn",
+        "write",
+        "writeln",
+        "timer",
+    ];
+    KNOWN.iter().any(|known| name == known)
+}
+
+fn label(place: Span) -> Lifetime {
+    Lifetime::new("'body", Span::mixed_site().located_at(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &str) -> Group {
+        syn::parse_str(text).expect("a body")
+    }
+
+    fn block_of(text: &str, gives_value: bool) -> Option<String> {
+        block(&body(text), gives_value, &quote!(never())).map(|block| block.to_string())
+    }
+
+    #[test]
+    fn a_body_without_an_exit_is_its_own_block() {
+        for text in [
+            "{ Ok(text.parse().map_err(|error| Some(Error::from(error)?))) }",
+            "{ println!(\"{}\", text); Ok(numbers.iter().map(|n| n + 1).sum()) }",
+            "{ let a = async { b.await? }.await; a }",
+            "{ if a || b && !(c) { d() } 3 }",
+        ] {
+            assert_eq!(block_of(text, true), Some(body(text).to_string()));
+        }
+    }
+
+    #[test]
+    fn a_body_that_may_never_end_is_seen_to_end() {
+        for text in [
+            "{ panic!() }",
+            "{ loop {} }",
+            "{ exit(1) }",
+            "{ serve(); }",
+            "{ match a { A | B => vec![1], C => tracing::info!(\"{a}\") } }",
+        ] {
+            let expected: TokenStream =
+                format!("'body: {{ if false {{ break 'body never(); }} {text} }}").parse().expect("tokens");
+            assert_eq!(block_of(text, false), Some(expected.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_return_breaks_out_of_the_block() {
+        let text = "{ for a in b { if a > 3 || c { return Err(a); } } match d { E => return Ok(1), F => g } }";
+        let expected = "'body : { for a in b { if a > 3 || c { break 'body Err(a) ; } } match d { E => break 'body Ok(1) , F => g } }";
+        let (found, expected): (TokenStream, TokenStream) =
+            (block(&body(text), true, &quote!(never())).expect("a block"), expected.parse().expect("tokens"));
+        assert_eq!(found.to_string(), expected.to_string());
+        assert_eq!(
+            block_of("{ if a { return; } b(); }", false).as_deref(),
+            Some("'body : { if a { break 'body ; } b () ; }")
+        );
+    }
+
+    #[test]
+    fn what_leaves_unseen_leaves_no_block() {
+        for text in [
+            "{ Ok(text.parse()?) }",
+            "{ println!(\"{}\", text?); Ok(3) }",
+            "{ bail!(a) }",
+            "{ let a = ours::ensure! { b }; Ok(a) }",
+            "{ println!(\"{}\", return Ok(3)); }",
+            "{ fn a() -> u8 { return 3; } Ok(a()) }",
+            "{ macro_rules! a { () => { return Ok(3) } } a!() }",
+            "{ match a { | B | C => return Ok(3), D => Ok(4) } }",
+            "{ return; }",
+            "{ return 'a: { break 'a Ok(3) } }",
+        ] {
+            assert_eq!(block_of(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_return_of_a_closure_stays_one() {
+        for inner in [
+            "let a = |b| { return b; };",
+            "let a = move |b, c| return b;",
+            "let a = |b| |c, d| return b;",
+            "a(|| return 3, 4);",
+            "a(async |b| { return b; });",
+            "let a = async { return 3; };",
+            "let a = async move { return 3; };",
+            "let a = b.map_err(|error| { ours!(error)?; return 3; });",
+        ] {
+            assert_eq!(
+                block_of(&format!("{{ {inner} Ok(5) }}"), true),
+                Some(body(&format!("{{ {inner} Ok(5) }}")).to_string())
+            );
+            let (text, expected) = (
+                format!("{{ {inner} if a || b {{ return Ok(4) }} Ok(5) }}"),
+                format!("'body: {{ {inner} if a || b {{ break 'body Ok(4) }} Ok(5) }}"),
+            );
+            let expected: TokenStream = expected.parse().expect("tokens");
+            assert_eq!(block_of(&text, true), Some(expected.to_string()));
+        }
+        let text = "{ if let | A | B = c { return Ok(3) } Ok(4) }";
+        assert!(block_of(text, true).is_some_and(|block| block.contains("break")));
+    }
+
+    #[test]
+    fn a_closure_or_a_block_lends_unless_it_is_moved_into() {
+        for (text, expected) in [
+            ("spawn(|| a.len())", true),
+            ("let b = |c| a + c;", true),
+            ("async { a.len() }", true),
+            ("spawn(move || a.len())", false),
+            ("async move { a.len() }", false),
+            ("a || b | c", false),
+            ("match a { B | C => d? | e }", false),
+        ] {
+            assert_eq!(lends(text.parse().expect("tokens")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_break_needs_a_loop() {
+        for (text, expected) in [
+            ("{ break; }", true),
+            ("{ for a in b { c(); } continue; }", true),
+            ("{ if a { break } else { 3 } }", true),
+            ("{ loop { if a { break; } } }", false),
+            ("{ while a { for b in c { continue; } break; } }", false),
+            ("{ 'a: { break 'a; } }", false),
+            ("{ a(|| { break; }) }", false),
+        ] {
+            assert_eq!(breaks_nothing(&body(text)), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+#[attribute]
+pub async fn function(number: u8) -> Option<u8> {
+    if number > 3 {
+        return Some("three");
+    }
+    if number > 2 {
+        return Err(());
+    }
+    Some(number)
+}

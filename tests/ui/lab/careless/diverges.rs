@@ -1,0 +1,5 @@
+#[attribute]
+pub fn function(number: u8) -> u8 {
+    let unused = number;
+    std::process::exit(1)
+}
