@@ -364,17 +364,23 @@ impl Families {
                 }
             };
         }
+        let place = self.labels.iter().find_map(|label| match &label.source {
+            Source::Result(closure) => Some(closure.body.span()),
+            _ => None,
+        });
+        let place = place.unwrap_or_else(Span::call_site);
+        let write = move |result: TokenStream, outcome: TokenStream| {
+            quote! {
+                {
+                    let #value = #result;
+                    #call.finish(#outcome, |(#(#names,)*), #ended| { #with })
+                }
+            }
+        };
         Around {
             before: TokenStream::new(),
             begin: Some(begin),
-            settle: Some(Settle::Written(Box::new(move |result, outcome| {
-                quote! {
-                    {
-                        let #value = #result;
-                        #call.finish(#outcome, |(#(#names,)*), #ended| { #with })
-                    }
-                }
-            }))),
+            settle: Some(Settle::Written { write: Box::new(write), place }),
             until_return: None,
             pauses: true,
             runtime,

@@ -34,26 +34,29 @@ impl Around {
         Some(quote!(let #call = #begin;))
     }
 
+    /// How a call ends that learns nothing from its value, but may end later than the function.
+    fn done(&self) -> Settle {
+        let (call, runtime) = (call(), self.runtime.clone());
+        let write = move |_: TokenStream, _: TokenStream| quote!(#runtime::private::done(#call));
+        Settle::Written { write: Box::new(write), place: Span::call_site() }
+    }
+
     /// What is asked of the arguments and of a value that never is.
     fn uses(&self, function: &Function) -> TokenStream {
         let Around { before, settle, runtime, .. } = self;
         let bound = self.bound();
-        let settled = match (settle, declared(function)) {
-            (Some(settle @ Settle::Written(_)), ty) if !mentions_impl_trait(function) => {
+        let finished = match (settle, declared(function)) {
+            (Some(settle @ Settle::Written { .. }), ty) if !mentions_impl_trait(function) => {
                 let (value, ty) = (ours("value"), inferred_lifetimes(function, ty));
-                let settled = if may_return_future(function) {
-                    finished_later(function, settle, runtime)
-                } else {
-                    settle.with(function, quote!(&#value), runtime)
-                };
+                let finished = finished(function, may_return_future(function), settle, runtime);
                 quote! {
                     let #value = #runtime::private::unreached::<#ty>();
-                    let _ = { #settled };
+                    let _ = { #finished };
                 }
             }
             _ => TokenStream::new(),
         };
-        quote!(#before #bound #settled)
+        quote!(#before #bound #finished)
     }
 }
 
@@ -62,11 +65,21 @@ pub(crate) enum Settle {
     /// By a function of the runtime, which takes the way to the outcome, these arguments and the value, and gives the
     /// value back; with `_with` after its name it takes a reference.
     By(&'static str, TokenStream),
-    /// As it writes, given a reference to the value and an expression for its outcome.
-    Written(Box<dyn Fn(TokenStream, TokenStream) -> TokenStream>),
+    /// As it writes, given a reference to the value and an expression for its outcome. What is wrong with a value that is
+    /// still borrowed then is wrong at `place`.
+    Written { write: Box<dyn Fn(TokenStream, TokenStream) -> TokenStream>, place: Span },
 }
 
 impl Settle {
+    /// The name of the value, where it is given on.
+    fn value(&self) -> Ident {
+        let mut value = ours("value");
+        if let Settle::Written { place, .. } = self {
+            value.set_span(value.span().located_at(*place));
+        }
+        value
+    }
+
     /// Ends the call of a value that `reference` refers to.
     fn with(&self, function: &Function, reference: TokenStream, runtime: &TokenStream) -> TokenStream {
         match self {
@@ -74,7 +87,7 @@ impl Settle {
                 let (name, way) = (format_ident!("{name}_with"), way(function, &asked(&reference, runtime), runtime));
                 quote!(#runtime::private::#name(#way, #arguments, #reference))
             }
-            Settle::Written(write) => {
+            Settle::Written { write, .. } => {
                 let outcome = outcome(function, &reference, runtime);
                 write(reference, outcome)
             }
@@ -215,31 +228,23 @@ pub(crate) fn apply<A>(
 fn wrap(function: &Function, mut around: Around) -> TokenStream {
     let returns = returns(function);
     let later = around.pauses && may_return_future(function);
-    let settle = around.settle.take();
+    let settle = around.settle.take().filter(|_| returns != Returns::Never).or_else(|| later.then(|| around.done()));
     if let Some(body) = settle.as_ref().and_then(|settle| in_place(function, &around, later, settle)) {
         return function.with_body(body);
     }
     let bound = around.bound();
     around.before.extend(bound);
-    let Around { before, until_return, runtime, .. } = &around;
+    let Around { before, until_return, .. } = &around;
     let body = &function.body;
-    if let (Some(until_return), Returns::Plain, false) = (until_return, returns, function.is_async()) {
+    function.with_body(match (settle, until_return) {
+        // A guard alone keeps `#[track_caller]` and the order of drops.
+        (None, _) => quote!(#before #body),
         // Without a closure around it the body is the function's own in every respect.
-        return function.with_body(quote!(#before #until_return #body));
-    }
-    let Some(settle) = settle.filter(|_| returns != Returns::Never) else {
-        if !later {
-            // A guard alone keeps `#[track_caller]` and the order of drops.
-            return function.with_body(quote!(#before #body));
+        (Some(_), Some(until_return)) if returns == Returns::Plain && !function.is_async() => {
+            quote!(#before #until_return #body)
         }
-        let (call, runtime) = (call(), runtime.clone());
-        let settle = Settle::Written(Box::new(move |_, _| quote!(#runtime::private::done(#call))));
-        return function.with_body(sync(function, &around, true, &settle));
-    };
-    function.with_body(if function.is_async() {
-        asynchronous(function, &around, &settle)
-    } else {
-        sync(function, &around, later, &settle)
+        (Some(settle), _) if function.is_async() => asynchronous(function, &around, &settle),
+        (Some(settle), _) => sync(function, &around, later, &settle),
     })
 }
 
@@ -269,12 +274,7 @@ fn in_place(function: &Function, around: &Around, later: bool, settle: &Settle) 
         });
     }
     let (bound, value) = (around.bound(), ours("value"));
-    let finished = if later {
-        finished_later(function, settle, runtime)
-    } else {
-        let settled = settle.with(function, quote!(&#value), runtime);
-        quote!(#settled; #value)
-    };
+    let finished = finished(function, later, settle, runtime);
     Some(quote! {
         #before
         #bound
@@ -313,16 +313,7 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
     let Around { before, runtime, .. } = around;
     let (value, body) = (ours("value"), ours("body"));
     let bound = closure(function, &body, runtime);
-    if later {
-        let finished = finished_later(function, settle, runtime);
-        return quote! {
-            #before
-            #bound
-            let #value = #body.0();
-            #finished
-        };
-    }
-    if let Settle::By(name, arguments) = settle {
+    if let (Settle::By(name, arguments), false) = (settle, later) {
         let name = format_ident!("{name}");
         let way = way(function, &quote!(#runtime::private::judge::body(&#body)), runtime);
         return quote! {
@@ -331,19 +322,22 @@ fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> T
             #runtime::private::#name(#way, #arguments, #body.0())
         };
     }
-    let settled = settle.with(function, quote!(&#value), runtime);
+    let finished = finished(function, later, settle, runtime);
     quote! {
         #before
         #bound
         let #value = #body.0();
-        #settled;
-        #value
+        #finished
     }
 }
 
-/// The value, or where it is a future one that ends the call when it is ready.
-fn finished_later(function: &Function, settle: &Settle, runtime: &TokenStream) -> TokenStream {
-    let (call, value, kind) = (call(), ours("value"), ours("kind"));
+/// Ends the call and gives the value back; where the value is a future, `later` that ends the call when it is ready.
+fn finished(function: &Function, later: bool, settle: &Settle, runtime: &TokenStream) -> TokenStream {
+    let (call, value, kind, given) = (call(), ours("value"), ours("kind"), settle.value());
+    if !later {
+        let settled = settle.with(function, quote!(&#value), runtime);
+        return quote!(#settled; #given);
+    }
     // Behind `impl Trait` a future may be exchanged for another; a type with a name has to stay what it is.
     let form = format_ident!("{}", if is_hidden(function) { "hidden" } else { "named" });
     let settled = settle.with(function, quote!(#value), runtime);
@@ -352,20 +346,19 @@ fn finished_later(function: &Function, settle: &Settle, runtime: &TokenStream) -
             use #runtime::private::returned::#form::*;
             (&&&&Returned(&#value)).kind()
         };
-        #kind.finish(#value, #call, |#call, #value| #settled)
+        #kind.finish(#given, #call, |#call, #value| #settled)
     }
 }
 
 fn asynchronous(function: &Function, around: &Around, settle: &Settle) -> TokenStream {
     let Around { before, runtime, .. } = around;
     let value = ours("value");
-    let settled = settle.with(function, quote!(&#value), runtime);
+    let finished = finished(function, false, settle, runtime);
     let (future, ty) = (future(function, runtime), annotation(function));
     quote! {
         #before
         let #value #ty = #future.await;
-        #settled;
-        #value
+        #finished
     }
 }
 

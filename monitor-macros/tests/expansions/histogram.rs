@@ -18,11 +18,14 @@ fn export() -> Vec<u8> {
         (),
     );
     let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    let body = ::monitor_runtime::private::Once(
-        move || -> Vec<u8> { Vec::new() },
-        ::core::marker::PhantomData,
-    );
-    let value = body.0();
+    let value = ::core::convert::identity::<
+        Vec<u8>,
+    >('body: {
+        if false {
+            break 'body ::monitor_runtime::private::unreached();
+        }
+        { Vec::new() }
+    });
     let kind = {
         use ::monitor_runtime::private::returned::named::*;
         (&&&&Returned(&value)).kind()

@@ -41,6 +41,23 @@ fn items_within() -> Result<u8, u8> {
     Ok(__MONITOR_SITE)
 }
 
+#[monitor_runtime::instrument(counter = BYTES)]
+fn labels(limit: u8) -> Option<u8> {
+    let mut number = 0;
+    'body: loop {
+        loop {
+            number += 1;
+            if number > limit {
+                break 'body;
+            }
+            if number == 3 {
+                return Some(number);
+            }
+        }
+    }
+    None
+}
+
 fn call() -> u8 {
     1
 }
@@ -61,4 +78,5 @@ fn main() {
     });
     assert_delta!(CALLS { outcome: Outcome::Success, value: "one" }, 1, assert_eq!(shadows(), 1));
     assert_delta!(BYTES {}, 1, assert_eq!(items_within(), Ok(3)));
+    assert_delta!(BYTES {}, 2, assert_eq!((labels(2), labels(5)), (None, Some(3))));
 }
