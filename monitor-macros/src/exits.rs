@@ -48,11 +48,16 @@ pub(crate) fn lends(tokens: TokenStream) -> bool {
     let mut before = None;
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
+        let mut now = Before::of(&token);
         let lends = match &token {
             TokenTree::Group(group) => lends(group.stream()),
             TokenTree::Punct(punct) if punct.as_char() == '|' => {
-                let moved = matches!(&before, Some(TokenTree::Ident(word)) if word == "move");
+                let moved = matches!(&before, Some(Before::Word(word)) if word == "move");
                 !moved && begins_closure(before.as_ref())
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '>' && before == Some(Before::Equals) => {
+                now = Before::Arrow;
+                false
             }
             TokenTree::Ident(word) if word == "async" => matches!(tokens.peek(), Some(TokenTree::Group(_))),
             _ => false,
@@ -60,7 +65,7 @@ pub(crate) fn lends(tokens: TokenStream) -> bool {
         if lends {
             return true;
         }
-        before = Some(token);
+        before = Some(now);
     }
     false
 }
@@ -165,44 +170,44 @@ impl Found {
         let (mut given, mut asynchronous) = (false, false);
         while let Some(token) = tokens.next() {
             let inner = whose == Whose::Inner || closure != Closure::Outside;
+            let mut now = Before::of(&token);
+            let mut replaced = None;
             match &token {
                 TokenTree::Group(group) => {
-                    let (given, asynchronous) = (std::mem::take(&mut given), std::mem::take(&mut asynchronous));
                     let whose = match whose {
                         _ if inner || asynchronous => Whose::Inner,
                         Whose::Body if given => Whose::Given,
                         whose => whose,
                     };
-                    out.extend([TokenTree::Group(self.breaking(group, whose))]);
-                    before = Some(token);
-                    continue;
+                    replaced = Some(TokenTree::Group(self.breaking(group, whose)).into());
+                    (given, asynchronous) = (false, false);
                 }
-                TokenTree::Ident(word) if word == "return" && !inner => {
+                TokenTree::Ident(word) if word == "return" && whose != Whose::Inner => {
                     self.returns = true;
-                    self.hidden |= whose == Whose::Given || !is_expected(tokens.peek(), self.gives_value);
+                    self.hidden |= inner || whose == Whose::Given || !is_expected(tokens.peek(), self.gives_value);
                     let (end, label) = (Ident::new("break", word.span()), label(word.span()));
-                    out.extend(quote!(#end #label));
-                    before = Some(token);
-                    continue;
+                    replaced = Some(quote!(#end #label));
                 }
                 TokenTree::Ident(word) if word == "async" => asynchronous = true,
+                TokenTree::Ident(word) if word == "move" => {}
                 TokenTree::Ident(word) if word == "fn" => self.functions = true,
                 TokenTree::Punct(punct) => match punct.as_char() {
                     '|' if closure == Closure::Parameters => closure = Closure::Body,
-                    '|' if begins_closure(before.as_ref()) || closure == Closure::Body && is_bar(before.as_ref()) => {
+                    '|' if begins_closure(before.as_ref())
+                        || closure == Closure::Body && before == Some(Before::Bar) =>
+                    {
                         closure = Closure::Parameters;
                         asynchronous = false;
                     }
                     ',' | ';' if closure == Closure::Body => closure = Closure::Outside,
-                    '?' if !inner => self.hidden = true,
-                    // The arm of a `match` whose pattern begins with `|`, and no closure.
-                    '>' if inner
-                        && matches!(&before, Some(TokenTree::Punct(sign)) if sign.as_char() == '=' && sign.spacing() == Spacing::Joint) =>
-                    {
-                        self.hidden |= closure == Closure::Body;
+                    // The arm of a `match` whose pattern begins with `|`: it was no closure.
+                    '>' if before == Some(Before::Equals) => {
+                        now = Before::Arrow;
+                        self.hidden |= closure != Closure::Outside;
                     }
+                    '?' if !inner => self.hidden = true,
                     '!' if !inner => {
-                        if let (Some(TokenTree::Ident(name)), Some(TokenTree::Group(_) | TokenTree::Ident(_))) =
+                        if let (Some(Before::Word(name)), Some(TokenTree::Group(_) | TokenTree::Ident(_))) =
                             (&before, tokens.peek())
                             && !is_keyword(name)
                         {
@@ -212,19 +217,47 @@ impl Found {
                     }
                     _ => {}
                 },
-                _ => {}
+                _ => asynchronous = false,
             }
-            before = Some(token.clone());
-            out.extend([token]);
+            before = Some(now);
+            match replaced {
+                Some(replaced) => out.extend::<TokenStream>(replaced),
+                None => out.extend([token]),
+            }
         }
+        self.hidden |= closure == Closure::Parameters;
         let mut new = Group::new(group.delimiter(), out);
         new.set_span(group.span());
         new
     }
 }
 
-fn is_bar(token: Option<&TokenTree>) -> bool {
-    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == '|')
+/// What stands before a token.
+#[derive(PartialEq)]
+enum Before {
+    Word(Ident),
+    /// A literal or a group.
+    Operand,
+    Bar,
+    /// A `=` that the next sign belongs to.
+    Equals,
+    /// `=>`.
+    Arrow,
+    Sign(char),
+}
+
+impl Before {
+    fn of(token: &TokenTree) -> Self {
+        match token {
+            TokenTree::Ident(word) => Before::Word(word.clone()),
+            TokenTree::Literal(_) | TokenTree::Group(_) => Before::Operand,
+            TokenTree::Punct(punct) => match (punct.as_char(), punct.spacing()) {
+                ('|', _) => Before::Bar,
+                ('=', Spacing::Joint) => Before::Equals,
+                (sign, _) => Before::Sign(sign),
+            },
+        }
+    }
 }
 
 /// Whether what follows a `return` is a value or none, as it should be.
@@ -238,21 +271,20 @@ fn is_expected(next: Option<&TokenTree>, gives_value: bool) -> bool {
     }
 }
 
-/// Whether a `|` behind this token begins a closure; else it stands between two operands, or two patterns.
-fn begins_closure(before: Option<&TokenTree>) -> bool {
+/// Whether a `|` behind this begins a closure; else it stands between two operands, or two patterns.
+fn begins_closure(before: Option<&Before>) -> bool {
     match before {
         // `let | A | B = ..` is a pattern.
-        Some(TokenTree::Ident(word)) => is_keyword(word) && word != "let",
-        Some(TokenTree::Literal(_) | TokenTree::Group(_)) => false,
-        // `||` that is an operator, `a? | b`, `Vec::<u8>::MAX | b`.
-        Some(TokenTree::Punct(punct)) => !"|?>".contains(punct.as_char()),
-        None => true,
+        Some(Before::Word(word)) => is_keyword(word) && word != "let",
+        // `a? | b`, `Vec::<u8>::MAX | b`, and the second half of an operator.
+        Some(Before::Operand | Before::Bar | Before::Sign('?' | '>')) => false,
+        Some(Before::Equals | Before::Arrow | Before::Sign(_)) | None => true,
     }
 }
 
 fn is_keyword(word: &Ident) -> bool {
     const KEYWORDS: [&str; 14] =
-        ["as", "await", "break", "else", "if", "in", "let", "match", "move", "mut", "ref", "return", "static", "while"];
+        ["as", "async", "break", "else", "if", "in", "let", "match", "move", "mut", "ref", "return", "static", "while"];
     KEYWORDS.iter().any(|keyword| word == keyword)
 }
 
@@ -310,6 +342,9 @@ fn label(place: Span) -> Lifetime {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
+
     use super::*;
 
     fn body(text: &str) -> Group {
@@ -371,6 +406,9 @@ mod tests {
             "{ fn a() -> u8 { return 3; } Ok(a()) }",
             "{ macro_rules! a { () => { return Ok(3) } } a!() }",
             "{ match a { | B | C => return Ok(3), D => Ok(4) } }",
+            "{ match a { | B => return Ok(3), D => Ok(4) } }",
+            "{ match a { D => Ok(4), | B => return Ok(3) } }",
+            "{ let a = move |b, c| return b; Ok(5) }",
             "{ return; }",
             "{ return 'a: { break 'a Ok(3) } }",
         ] {
@@ -382,10 +420,12 @@ mod tests {
     fn a_return_of_a_closure_stays_one() {
         for inner in [
             "let a = |b| { return b; };",
-            "let a = move |b, c| return b;",
-            "let a = |b| |c, d| return b;",
-            "a(|| return 3, 4);",
+            "let a = move |b, c| { return b; };",
+            "let a = |b| |c, d| { return b; };",
+            "let a = match b { C => |d| { return d; }, E => |d| d };",
+            "a(|| { return 3; }, 4);",
             "a(async |b| { return b; });",
+            "let a = async |b| b;",
             "let a = async { return 3; };",
             "let a = async move { return 3; };",
             "let a = b.map_err(|error| { ours!(error)?; return 3; });",
@@ -401,8 +441,15 @@ mod tests {
             let expected: TokenStream = expected.parse().expect("tokens");
             assert_eq!(block_of(&text, true), Some(expected.to_string()));
         }
-        let text = "{ if let | A | B = c { return Ok(3) } Ok(4) }";
-        assert!(block_of(text, true).is_some_and(|block| block.contains("break")));
+        for text in [
+            "{ if let | A | B = c { return Ok(3) } Ok(4) }",
+            "{ a.await || return Ok(3); Ok(4) }",
+            "{ a.await | b.await; return Ok(3) }",
+            "{ let c = a > b | d; return Ok(3) }",
+            "{ let c: F = async move || b(); return Ok(3) }",
+        ] {
+            assert!(block_of(text, true).is_some_and(|block| block.contains("break")), "{text}");
+        }
     }
 
     #[test]
@@ -433,5 +480,104 @@ mod tests {
         ] {
             assert_eq!(breaks_nothing(&body(text)), expected, "{text}");
         }
+    }
+
+    /// The ways out of a function that a parser sees: each `return` and each `?` that is no closure's.
+    #[derive(Default)]
+    struct Exits {
+        returns: usize,
+        questions: usize,
+    }
+
+    impl VisitMut for Exits {
+        fn visit_expr_return_mut(&mut self, expr: &mut syn::ExprReturn) {
+            self.returns += 1;
+            visit_mut::visit_expr_return_mut(self, expr);
+        }
+
+        fn visit_expr_try_mut(&mut self, expr: &mut syn::ExprTry) {
+            self.questions += 1;
+            visit_mut::visit_expr_try_mut(self, expr);
+        }
+
+        fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
+        fn visit_expr_async_mut(&mut self, _: &mut ExprAsync) {}
+        fn visit_item_mut(&mut self, _: &mut Item) {}
+    }
+
+    /// Each body of a file.
+    #[derive(Default)]
+    struct Bodies(Vec<(bool, Block)>);
+
+    impl Bodies {
+        fn add(&mut self, signature: &syn::Signature, block: &Block) {
+            self.0.push((matches!(signature.output, syn::ReturnType::Type(..)), block.clone()));
+        }
+    }
+
+    impl VisitMut for Bodies {
+        fn visit_item_fn_mut(&mut self, function: &mut syn::ItemFn) {
+            self.add(&function.sig, &function.block);
+            visit_mut::visit_item_fn_mut(self, function);
+        }
+
+        fn visit_impl_item_fn_mut(&mut self, function: &mut syn::ImplItemFn) {
+            self.add(&function.sig, &function.block);
+            visit_mut::visit_impl_item_fn_mut(self, function);
+        }
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && !["target", "expansions", ".build"].iter().any(|name| path.ends_with(name)) {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// How often `break 'body` stands there, but for that with `never`.
+    fn breaks(tokens: TokenStream) -> usize {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let word = |at: usize, name: &str| matches!(tokens.get(at), Some(TokenTree::Ident(word)) if word == name);
+        (0..tokens.len())
+            .map(|at| match &tokens[at] {
+                TokenTree::Group(group) => breaks(group.stream()),
+                _ => usize::from(word(at, "break") && word(at + 2, "body") && !word(at + 3, "never")),
+            })
+            .sum()
+    }
+
+    /// `SOURCES=folder` looks at what is there too.
+    #[test]
+    fn a_block_breaks_out_wherever_a_parser_sees_a_return() {
+        let mut files = Vec::new();
+        sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), &mut files);
+        if let Some(folder) = env::var_os("SOURCES") {
+            sources(Path::new(&folder), &mut files);
+        }
+        let (mut bodies, mut blocks, mut with_returns) = (0, 0, 0);
+        for file in files {
+            let Ok(source) = fs::read_to_string(&file) else { continue };
+            let Ok(mut parsed) = syn::parse_file(&source) else { continue };
+            let mut found = Bodies::default();
+            found.visit_file_mut(&mut parsed);
+            for (gives_value, mut body) in found.0 {
+                bodies += 1;
+                let text = body.to_token_stream().to_string();
+                let group: Group = syn::parse2(body.to_token_stream()).expect("braces");
+                let Some(block) = block(&group, gives_value, &quote!(never())) else { continue };
+                blocks += 1;
+                let mut exits = Exits::default();
+                exits.visit_block_mut(&mut body);
+                assert_eq!(breaks(block) - breaks(group.stream()), exits.returns, "{}: {text}", file.display());
+                assert_eq!(exits.questions, 0, "{}: {text}", file.display());
+                with_returns += usize::from(exits.returns > 0);
+            }
+        }
+        println!("of {bodies} bodies {blocks} may stay where they are, {with_returns} with a `return`");
+        assert!(with_returns > 50 && blocks > 1000, "too few to say anything: {blocks}, {with_returns}");
     }
 }
