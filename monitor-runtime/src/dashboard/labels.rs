@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::exposition::escape::end_of_value;
+
 /// The value of one label; None where the series has no such label.
 pub(super) fn label<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let mut rest = text;
@@ -13,16 +15,6 @@ pub(super) fn label<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
         }
         rest = after[end + 1..].strip_prefix(',').unwrap_or("");
     }
-}
-
-/// Where the quotation mark stands that is not escaped.
-fn end_of_value(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    text.bytes().position(|b| {
-        let end = b == b'"' && !escaped;
-        escaped = b == b'\\' && !escaped;
-        end
-    })
 }
 
 fn unescaped(text: &str) -> Cow<'_, str> {

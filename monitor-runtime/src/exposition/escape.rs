@@ -48,7 +48,7 @@ pub(crate) fn says(text: &str, labels: &[(&str, &str)]) -> bool {
 }
 
 /// Where the quotation mark stands that is not escaped.
-fn end_of_value(text: &str) -> Option<usize> {
+pub(crate) fn end_of_value(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|b| {
         let end = b == b'"' && !escaped;
