@@ -25,7 +25,9 @@ pub(crate) fn taken(function: &Function) -> Taken {
     let lends = exits::lends(body.clone());
     let mut taken = Taken::default();
     for (mutable, name) in arguments(function) {
-        if !(lends && mentions(body.clone(), &name) || mutable.is_none() && assigns(body.clone(), &name)) {
+        if !(lends && exits::mentions(body.clone(), &|word| *word == name)
+            || mutable.is_none() && assigns(body.clone(), &name))
+        {
             continue;
         }
         if let Some(mutable) = mutable {
@@ -58,14 +60,6 @@ fn arguments(function: &Function) -> Vec<(Option<Token![mut]>, Ident)> {
         }
     }
     names.0
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }
 
 /// Whether `name = ..`, `name.part += ..` or the like stands there.

@@ -8,9 +8,12 @@ use syn::{
 };
 
 /// The body as a block whose value is the function's: `return` ends the block instead. `None` where a `?` ends the
-/// function, or a `return` may be hidden in a macro, may be that of another function, or gives nothing although
-/// `gives_value`.
+/// function, where a `return` may be hidden in a macro or be that of another function, or where the end or a `return`
+/// gives nothing although the function `gives_value`.
 pub(crate) fn block(body: &Group, gives_value: bool, never: &TokenStream) -> Option<TokenStream> {
+    if gives_value && ends_without_value(body) {
+        return None;
+    }
     let mut found = Found { gives_value, returns: false, functions: false, hidden: false };
     let breaking = found.breaking(body, Whose::Body);
     if found.hidden || found.returns && found.functions {
@@ -43,21 +46,35 @@ fn ends_with_value(body: &Group) -> bool {
     }
 }
 
+/// Whether the last of a body is a `;`, or there is nothing.
+fn ends_without_value(body: &Group) -> bool {
+    match body.stream().into_iter().last() {
+        Some(TokenTree::Punct(punct)) => punct.as_char() == ';',
+        Some(_) => false,
+        None => true,
+    }
+}
+
+/// Whether one of the words there is such a one.
+pub(crate) fn mentions(tokens: TokenStream, is: &impl Fn(&Ident) -> bool) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => is(&word),
+        TokenTree::Group(group) => mentions(group.stream(), is),
+        _ => false,
+    })
+}
+
 /// Whether there is a closure or an `async` block that borrows what it names.
 pub(crate) fn lends(tokens: TokenStream) -> bool {
     let mut before = None;
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
-        let mut now = Before::of(&token);
+        let now = Before::of(&token, before.as_ref());
         let lends = match &token {
             TokenTree::Group(group) => lends(group.stream()),
             TokenTree::Punct(punct) if punct.as_char() == '|' => {
                 let moved = matches!(&before, Some(Before::Word(word)) if word == "move");
                 !moved && begins_closure(before.as_ref())
-            }
-            TokenTree::Punct(punct) if punct.as_char() == '>' && before == Some(Before::Equals) => {
-                now = Before::Arrow;
-                false
             }
             TokenTree::Ident(word) if word == "async" => matches!(tokens.peek(), Some(TokenTree::Group(_))),
             _ => false,
@@ -115,21 +132,13 @@ pub(crate) fn breaks_nothing(body: &Group) -> bool {
         fn visit_expr_async_mut(&mut self, _: &mut ExprAsync) {}
         fn visit_item_mut(&mut self, _: &mut Item) {}
     }
-    if !mentions_break(body.stream()) {
+    if !mentions(body.stream(), &|word| word == "break" || word == "continue") {
         return false;
     }
     let Ok(mut block) = syn::parse2::<Block>(body.to_token_stream()) else { return false };
     let mut find = Find { loops: 0, found: false };
     find.visit_block_mut(&mut block);
     find.found
-}
-
-fn mentions_break(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "break" || word == "continue",
-        TokenTree::Group(group) => mentions_break(group.stream()),
-        _ => false,
-    })
 }
 
 /// Whose a `return` is.
@@ -170,7 +179,7 @@ impl Found {
         let (mut given, mut asynchronous) = (false, false);
         while let Some(token) = tokens.next() {
             let inner = whose == Whose::Inner || closure != Closure::Outside;
-            let mut now = Before::of(&token);
+            let now = Before::of(&token, before.as_ref());
             let mut replaced = None;
             match &token {
                 TokenTree::Group(group) => {
@@ -201,10 +210,7 @@ impl Found {
                     }
                     ',' | ';' if closure == Closure::Body => closure = Closure::Outside,
                     // The arm of a `match` whose pattern begins with `|`: it was no closure.
-                    '>' if before == Some(Before::Equals) => {
-                        now = Before::Arrow;
-                        self.hidden |= closure != Closure::Outside;
-                    }
+                    '>' if now == Before::Arrow => self.hidden |= closure != Closure::Outside,
                     '?' if !inner => self.hidden = true,
                     '!' if !inner => {
                         if let (Some(Before::Word(name)), Some(TokenTree::Group(_) | TokenTree::Ident(_))) =
@@ -247,13 +253,15 @@ enum Before {
 }
 
 impl Before {
-    fn of(token: &TokenTree) -> Self {
+    /// The token behind `before`, as what stands before the next.
+    fn of(token: &TokenTree, before: Option<&Before>) -> Self {
         match token {
             TokenTree::Ident(word) => Before::Word(word.clone()),
             TokenTree::Literal(_) | TokenTree::Group(_) => Before::Operand,
             TokenTree::Punct(punct) => match (punct.as_char(), punct.spacing()) {
                 ('|', _) => Before::Bar,
                 ('=', Spacing::Joint) => Before::Equals,
+                ('>', _) if before == Some(&Before::Equals) => Before::Arrow,
                 (sign, _) => Before::Sign(sign),
             },
         }
@@ -323,6 +331,7 @@ fn never_returns(name: &Ident) -> bool {
         "print",
         "println",
         "stringify",
+        "timer",
         "todo",
         "trace",
         "unimplemented",
@@ -331,7 +340,6 @@ fn never_returns(name: &Ident) -> bool {
         "warn",
         "write",
         "writeln",
-        "timer",
     ];
     KNOWN.iter().any(|known| name == known)
 }

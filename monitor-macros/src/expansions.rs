@@ -1,5 +1,5 @@
-//! What each attribute becomes, one snapshot a shape, in `tests/expansions`; what clippy is shown, in those of `clippy`. `BLESS=1 cargo test -p monitor-macros`
-//! writes them anew.
+//! What each attribute becomes, one snapshot a shape, in `tests/expansions`; in those of `clippy`, what clippy is shown.
+//! `BLESS=1 cargo test -p monitor-macros` writes them anew.
 
 use std::path::Path;
 use std::{env, fs};

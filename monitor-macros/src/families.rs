@@ -255,15 +255,7 @@ impl Families {
         } else {
             // With several metrics an expression is evaluated once, and each metric gets a clone.
             let shared = self.paths().count() > 1;
-            let (names, exprs): (Vec<_>, Vec<_>) = self
-                .labels
-                .iter()
-                .enumerate()
-                .filter_map(|(number, label)| match &label.source {
-                    Source::Before(expr) if shared => Some((bound_name(number, expr), expr)),
-                    _ => None,
-                })
-                .unzip();
+            let (names, exprs) = self.asked_before();
             let series = |family: &Option<Path>, kind: &str| match family {
                 None => quote!(::core::option::Option::None),
                 Some(path) => {
@@ -278,7 +270,7 @@ impl Families {
                 #runtime::private::CallSeries {
                     counter: #counter, on: #runtime::private::On::#on, histogram: #histogram, gauge: #gauge }
             };
-            if !names.is_empty() {
+            if shared && !names.is_empty() {
                 // Not by `let`: what an expression borrows from has to live until the series are found.
                 series = quote!(match (#(#exprs,)*) { (#(#names,)*) => #series });
             }
@@ -301,16 +293,7 @@ impl Families {
     fn labelled_by_result(self) -> Around {
         let (call, by, on, runtime) = (wrap::call(), self.by(), self.on(), self.runtime.clone());
         let (ended, value) = (ours("ended"), ours("result"));
-        let kept: Vec<(Ident, &Expr)> = self
-            .labels
-            .iter()
-            .enumerate()
-            .filter_map(|(number, label)| match &label.source {
-                Source::Before(expr) => Some((bound_name(number, expr), expr)),
-                _ => None,
-            })
-            .collect();
-        let (names, exprs): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let (names, exprs) = self.asked_before();
         let texts: TokenStream = self
             .labels
             .iter()
@@ -385,6 +368,17 @@ impl Families {
             pauses: true,
             runtime,
         }
+    }
+
+    /// The expressions that are evaluated before the body, and names of ours for them.
+    fn asked_before(&self) -> (Vec<Ident>, Vec<&Expr>) {
+        let labels = self.labels.iter().enumerate();
+        labels
+            .filter_map(|(number, label)| match &label.source {
+                Source::Before(expr) => Some((bound_name(number, expr), expr)),
+                _ => None,
+            })
+            .unzip()
     }
 
     /// The fields of a label set: expressions as the user wrote them, or what was `bound` to names of ours.

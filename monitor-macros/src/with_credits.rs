@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit, Type, UnOp};
+use syn::{Expr, ExprLit, Lit, UnOp};
 
 use crate::args::{self, Arg, Errors, located, once, ours, ungrouped};
 use crate::families::refuse_leaving;
@@ -196,9 +196,9 @@ impl Paid {
         let body = ours("body");
         let closure = wrap::closure(function, &body, runtime);
         // A future behind `impl Trait` is known by its trait alone, one in a box by its type.
-        let kind = if is_future(function) {
+        let kind = if wrap::future_trait(function).is_some() {
             quote!(#runtime::private::paid::AsFuture)
-        } else if wrap::mentions_impl_trait(function) {
+        } else if wrap::within(function).impl_trait {
             quote!(#runtime::private::paid::AsValue)
         } else {
             quote!({
@@ -267,14 +267,4 @@ impl Paid {
             };
         }
     }
-}
-
-/// Whether the declared type is `impl Future`.
-fn is_future(function: &Function) -> bool {
-    let syn::ReturnType::Type(_, ty) = function.output() else { return false };
-    let Type::ImplTrait(hidden) = &**ty else { return false };
-    hidden.bounds.iter().any(|bound| match bound {
-        syn::TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
-        _ => false,
-    })
 }

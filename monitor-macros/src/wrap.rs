@@ -46,7 +46,7 @@ impl Around {
         let Around { before, settle, runtime, .. } = self;
         let bound = self.bound();
         let finished = match (settle, declared(function)) {
-            (Some(settle @ Settle::Written { .. }), ty) if !mentions_impl_trait(function) => {
+            (Some(settle @ Settle::Written { .. }), ty) if !within(function).impl_trait => {
                 let (value, ty) = (ours("value"), inferred_lifetimes(function, ty));
                 let finished = finished(function, may_return_future(function), settle, runtime);
                 quote! {
@@ -149,17 +149,30 @@ pub(crate) fn may_return_future(function: &Function) -> bool {
     !function.is_async() && returns(function) == Returns::Unknown
 }
 
+/// The names of the traits of a type `impl Trait`, with their arguments; of any other type none.
+fn traits(ty: &Type) -> impl Iterator<Item = &syn::PathSegment> {
+    let bounds = match ty {
+        Type::ImplTrait(hidden) => Some(&hidden.bounds),
+        _ => None,
+    };
+    bounds.into_iter().flatten().filter_map(|bound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    })
+}
+
+/// `Future` with its arguments, where the declared type is `impl Future<..>`.
+pub(crate) fn future_trait(function: &Function) -> Option<&syn::PathSegment> {
+    let ReturnType::Type(_, ty) = function.output() else { return None };
+    traits(ty).find(|name| name.ident == "Future")
+}
+
 /// Whether a type is `impl Trait` of a trait that tells no outcome and that no caller could await.
 fn is_no_future(ty: &Type) -> bool {
     const TRAITS: [&str; 7] =
         ["Iterator", "DoubleEndedIterator", "ExactSizeIterator", "IntoIterator", "Display", "Debug", "Error"];
-    let Type::ImplTrait(hidden) = ty else { return false };
-    let mut names = hidden.bounds.iter().filter_map(|bound| match bound {
-        syn::TypeParamBound::Trait(bound) => bound.path.segments.last(),
-        _ => None,
-    });
     // `Fn(A) -> B` and its kin are the only traits that are written with parentheses.
-    names.any(|last| {
+    traits(ty).any(|last| {
         matches!(last.arguments, syn::PathArguments::Parenthesized(_)) || TRAITS.iter().any(|name| last.ident == name)
     })
 }
@@ -184,18 +197,37 @@ fn inferred_lifetimes(function: &Function, ty: Option<Type>) -> Type {
     ty
 }
 
-/// Whether the declared type has an `impl Trait` in it.
-pub(crate) fn mentions_impl_trait(function: &Function) -> bool {
-    struct Find(bool);
-    impl VisitMut for Find {
-        fn visit_type_impl_trait_mut(&mut self, _: &mut syn::TypeImplTrait) {
-            self.0 = true;
-        }
+/// What the declared type has in it.
+#[derive(Default)]
+pub(crate) struct Within {
+    /// An `impl Trait`.
+    pub(crate) impl_trait: bool,
+    /// A reference or the name of a lifetime.
+    borrows: bool,
+}
+
+impl VisitMut for Within {
+    fn visit_type_impl_trait_mut(&mut self, ty: &mut syn::TypeImplTrait) {
+        self.impl_trait = true;
+        visit_mut::visit_type_impl_trait_mut(self, ty);
     }
-    let ReturnType::Type(_, ty) = function.output() else { return false };
-    let mut find = Find(false);
-    find.visit_type_mut(&mut ty.clone());
-    find.0
+
+    fn visit_type_reference_mut(&mut self, ty: &mut syn::TypeReference) {
+        self.borrows = true;
+        visit_mut::visit_type_reference_mut(self, ty);
+    }
+
+    fn visit_lifetime_mut(&mut self, _: &mut syn::Lifetime) {
+        self.borrows = true;
+    }
+}
+
+pub(crate) fn within(function: &Function) -> Within {
+    let mut within = Within::default();
+    if let ReturnType::Type(_, ty) = function.output() {
+        within.visit_type_mut(&mut ty.clone());
+    }
+    within
 }
 
 /// Puts what was accepted around the function, or says all that is wrong and gives the item back; `attribute` is what
@@ -251,15 +283,11 @@ fn wrap(function: &Function, mut around: Around) -> TokenStream {
 /// The body as a block, where its tokens show how it is left: its value is judged where it is. What is wrong with a
 /// reference that it gives would be said in another way.
 fn in_place(function: &Function, around: &Around, later: bool, settle: &Settle) -> Option<TokenStream> {
-    let ty = declared(function);
-    let ends_with_value = ty.is_none() || !ends_without_value(&function.body);
-    if returns(function) == Returns::Never
-        || !ends_with_value
-        || mentions_impl_trait(function)
-        || ty.as_ref().is_some_and(borrows)
-    {
+    let within = within(function);
+    if returns(function) == Returns::Never || within.impl_trait || within.borrows {
         return None;
     }
+    let ty = declared(function);
     let Around { before, begin, runtime, .. } = around;
     let block = exits::block(&function.body, ty.is_some(), &quote!(#runtime::private::unreached()))?;
     let ty = ty.map_or_else(|| quote!(()), |ty| ours_alone(ty.to_token_stream()));
@@ -281,32 +309,6 @@ fn in_place(function: &Function, around: &Around, later: bool, settle: &Settle) 
         let #value = ::core::convert::identity::<#ty>(#block);
         #finished
     })
-}
-
-/// Whether the last of a body is a `;`, or there is nothing.
-fn ends_without_value(body: &Group) -> bool {
-    match body.stream().into_iter().last() {
-        Some(TokenTree::Punct(punct)) => punct.as_char() == ';',
-        Some(_) => false,
-        None => true,
-    }
-}
-
-/// Whether a type names a reference or a lifetime.
-fn borrows(ty: &Type) -> bool {
-    struct Find(bool);
-    impl VisitMut for Find {
-        fn visit_type_reference_mut(&mut self, _: &mut syn::TypeReference) {
-            self.0 = true;
-        }
-
-        fn visit_lifetime_mut(&mut self, _: &mut syn::Lifetime) {
-            self.0 = true;
-        }
-    }
-    let mut find = Find(false);
-    find.visit_type_mut(&mut ty.clone());
-    find.0
 }
 
 fn sync(function: &Function, around: &Around, later: bool, settle: &Settle) -> TokenStream {
@@ -457,16 +459,10 @@ fn way(function: &Function, asked: &TokenStream, runtime: &TokenStream) -> Token
 
 /// What the future behind a declared `impl Future<Output = ..>` gives, with `_` for each `impl Trait` in it.
 fn given(function: &Function) -> Option<Type> {
-    let ReturnType::Type(_, ty) = function.output() else { return None };
-    let Type::ImplTrait(hidden) = &**ty else { return None };
-    hidden.bounds.iter().find_map(|bound| {
-        let syn::TypeParamBound::Trait(bound) = bound else { return None };
-        let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
-        let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-        arguments.args.iter().find_map(|argument| match argument {
-            syn::GenericArgument::AssocType(output) if output.ident == "Output" => Some(inferred(output.ty.clone())),
-            _ => None,
-        })
+    let syn::PathArguments::AngleBracketed(arguments) = &future_trait(function)?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        syn::GenericArgument::AssocType(output) if output.ident == "Output" => Some(inferred(output.ty.clone())),
+        _ => None,
     })
 }
 

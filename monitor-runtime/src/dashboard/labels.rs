@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::exposition::escape::end_of_value;
+use crate::exposition::escape::{end_of_value, unescaped};
 
 /// The value of one label; None where the series has no such label.
 pub(super) fn label<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
@@ -11,25 +11,12 @@ pub(super) fn label<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
         let (found, after) = rest.split_once("=\"")?;
         let end = end_of_value(after)?;
         if found == name {
-            return Some(unescaped(&after[..end]));
+            let written = &after[..end];
+            let plain = !written.contains('\\');
+            return Some(if plain { Cow::Borrowed(written) } else { Cow::Owned(unescaped(written).collect()) });
         }
         rest = after[end + 1..].strip_prefix(',').unwrap_or("");
     }
-}
-
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut chars = text.chars();
-    let mut plain = String::with_capacity(text.len());
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => plain.extend(chars.next().map(|c| if c == 'n' { '\n' } else { c })),
-            c => plain.push(c),
-        }
-    }
-    Cow::Owned(plain)
 }
 
 #[cfg(test)]

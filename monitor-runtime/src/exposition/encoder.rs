@@ -152,10 +152,7 @@ impl Text {
         self.shape = if parts { Shape::Parts } else { Shape::Whole };
         match (self.shape, kind) {
             (Shape::Whole, _) => {
-                // Python's parser of the text takes `_total` off a counter's name, and an empty name for the end of the page.
-                let nameless = kind == Type::Counter && family.name() == "_total";
-                let known = !nameless && (typed || format == Format::Text);
-                let kind = if known { kind } else { Type::Unknown };
+                let kind = if format == Format::OpenMetrics && !typed { Type::Unknown } else { kind };
                 self.describe(family, "", kind);
             }
             (Shape::Parts, Type::Histogram) => self.describe(family, "_bucket", Type::Unknown),

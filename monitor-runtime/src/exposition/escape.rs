@@ -59,11 +59,16 @@ pub(crate) fn end_of_value(text: &str) -> Option<usize> {
 
 /// Whether a value was written so. A control character may have been replaced on its way to the page.
 fn reads_as(written: &str, value: &str) -> bool {
-    let mut written = written.chars();
-    let mut written = std::iter::from_fn(|| match written.next()? {
-        '\\' => written.next().map(|c| if c == 'n' { '\n' } else { c }),
-        c => Some(c),
-    });
+    let mut written = unescaped(written);
     value.chars().all(|c| written.next().is_some_and(|w| w == c || w == '\u{fffd}' && is_unfit(c)))
         && written.next().is_none()
+}
+
+/// The characters of a value as they were before it was escaped.
+pub(crate) fn unescaped(written: &str) -> impl Iterator<Item = char> {
+    let mut written = written.chars();
+    std::iter::from_fn(move || match written.next()? {
+        '\\' => written.next().map(|c| if c == 'n' { '\n' } else { c }),
+        c => Some(c),
+    })
 }

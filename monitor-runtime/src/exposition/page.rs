@@ -98,10 +98,7 @@ fn owns(names: &mut Names, family: Family<'_>) -> bool {
 /// type, under its full name: so both families keep their samples.
 fn is_counter(names: &mut Names, family: Family<'_>) -> bool {
     family.kind() != Type::Counter
-        || family
-            .name()
-            .strip_suffix("_total")
-            .is_some_and(|base| !base.is_empty() && names.take(base, &["", "_created"]))
+        || family.name().strip_suffix("_total").is_some_and(|base| names.take(base, &["", "_created"]))
 }
 
 /// A family on the page.
@@ -126,15 +123,18 @@ impl<'a> Family<'a> {
         }
     }
 
+    /// A counter named `_total` is of unknown type in either format: without its ending it has no name, and Python's
+    /// parser of the text takes the ending off.
     pub(crate) fn kind(self) -> Type {
-        match self {
+        let kind = match self {
             Family::Ours(core) => match core.kind {
                 Kind::Counter => Type::Counter,
                 Kind::Gauge => Type::Gauge,
                 Kind::Histogram => Type::Histogram,
             },
             Family::Foreign(family) => family.kind,
-        }
+        };
+        if kind == Type::Counter && self.name() == "_total" { Type::Unknown } else { kind }
     }
 
     /// Shows each series once; `counts` is working space.
