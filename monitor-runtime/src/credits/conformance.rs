@@ -24,7 +24,7 @@ pub trait World: Sync {
 /// # Panics
 /// At the first promise that is not kept.
 pub fn check(world: &dyn World) {
-    let checks: [(&str, Check); 17] = [
+    let checks: [(&str, Check); 18] = [
         ("grants", grants),
         ("a month is granted once", months),
         ("hold and capture", hold_and_capture),
@@ -35,6 +35,7 @@ pub fn check(world: &dyn World) {
         ("settled once", settled_once),
         ("expiry", expiry),
         ("late captures", late_captures),
+        ("one key is paid once", one_key_is_paid_once),
         ("extensions", extensions),
         ("history", history),
         ("huge numbers", huge_numbers),
@@ -396,6 +397,93 @@ fn late_captures(case: &Case<'_>) {
             (EntryKind::Hold, -1, 1),
         ],
     );
+}
+
+fn one_key_is_paid_once(case: &Case<'_>) {
+    let account = case.account_with("one key", 20);
+    let key = |name: &str| Some(Key::new(name).expect("a key"));
+    let place = |name: &str, amount| {
+        let request = HoldRequest { key: key(name), ..case.request(&account, amount) };
+        let placed = case.ledger.hold(request).wait().expect("a hold");
+        assert!(!placed.replayed);
+        placed.hold
+    };
+    let of = |name: &str| {
+        let request = HoldRequest { key: key(name), ..case.request(&account, 3) };
+        let placed = case.ledger.hold(request).wait().expect("the same");
+        assert!(placed.replayed);
+        (placed.hold, placed.state)
+    };
+    let expired = |name: &str, amount| {
+        let hold = place(name, amount);
+        case.world.advance(MINUTE);
+        case.expire();
+        hold
+    };
+    let superseded = |hold, by, state| Err(CreditsError::Superseded { hold, by, state });
+
+    // The first outlived its hold, and a second with its key was begun: whatever the second becomes, one is paid.
+    let first = expired("captured", 3);
+    let second = place("captured", 3);
+    assert_eq!(case.ledger.capture(first, 3).wait(), superseded(first, second, HoldState::Open));
+    case.has(&account, 17, 3);
+    case.ledger.capture(second, 2).wait().expect("a capture");
+    for _ in 0..2 {
+        assert_eq!(case.ledger.capture(first, 3).wait(), superseded(first, second, HoldState::Captured(2)));
+    }
+    case.has(&account, 18, 0);
+    assert_eq!(of("captured"), (second, HoldState::Captured(2)));
+
+    // The second was given back, or expired too: the first is paid, and the key is its own again.
+    for (name, amount) in [("voided", 3), ("expired", 2)] {
+        let first = expired(name, 3);
+        let second = if name == "expired" { expired(name, amount) } else { place(name, amount) };
+        case.ledger.void(second).wait().expect("a void");
+        let captured = case.ledger.capture(first, 3).wait().expect("a charge");
+        assert!(captured.late && !captured.replayed, "{name}");
+        assert_eq!(of(name), (first, HoldState::CapturedLate(3)), "{name}");
+        if name == "expired" {
+            let state = HoldState::CapturedLate(3);
+            assert_eq!(case.ledger.capture(second, amount).wait(), superseded(second, first, state));
+        }
+    }
+    case.has(&account, 12, 0);
+
+    // The second was paid late: the first is not.
+    let (first, second) = (expired("late", 3), expired("late", 3));
+    assert!(case.ledger.capture(second, 3).wait().expect("a charge").late);
+    assert_eq!(case.ledger.capture(first, 3).wait(), superseded(first, second, HoldState::CapturedLate(3)));
+    // What was paid late is paid: its key holds nothing new, also where no reaper came between.
+    let alone = place("alone", 3);
+    case.world.advance(MINUTE);
+    assert!(case.ledger.capture(alone, 3).wait().expect("a charge").late);
+    assert_eq!(of("alone"), (alone, HoldState::CapturedLate(3)));
+    // Another operation's hold with the same key, and a hold without a key, are nobody's duplicates.
+    let first = expired("export", 3);
+    let export = Operation::new("export").expect("a name");
+    let request = HoldRequest { operation: export, key: key("export"), ..case.request(&account, 3) };
+    case.ledger.hold(request).wait().expect("a hold");
+    assert!(case.ledger.capture(first, 3).wait().expect("a charge").late);
+    case.has(&account, 0, 3);
+
+    // Many late captures of one key at a time: one is paid.
+    let crowd = case.account_with("one key, a crowd", 40);
+    let holds: Vec<_> = (0..8)
+        .map(|_| {
+            let request = HoldRequest { key: key("k"), ..case.request(&crowd, 4) };
+            let hold = case.ledger.hold(request).wait().expect("a hold").hold;
+            case.world.advance(MINUTE);
+            case.expire();
+            hold
+        })
+        .collect();
+    let paid: usize = thread::scope(|scope| {
+        let captures: Vec<_> =
+            holds.iter().map(|hold| scope.spawn(|| case.ledger.capture(*hold, 4).wait().is_ok())).collect();
+        captures.into_iter().map(|capture| usize::from(capture.join().expect("no panic"))).sum()
+    });
+    assert_eq!(paid, 1);
+    case.has(&crowd, 36, 0);
 }
 
 fn extensions(case: &Case<'_>) {

@@ -321,6 +321,10 @@ pub(super) fn captured(order: &Order, result: &Result<Captured, CreditsError>, o
                 }
             }
         }
+        Err(error @ CreditsError::Superseded { .. }) => {
+            CAPTURES_LATE.with(CAPTURES_LATE { result: Late::Duplicate }).inc();
+            tracing::warn!(%hold, %account, %operation, %error, "two calls with one idempotency key ran, and one is paid");
+        }
         Err(error) => {
             SETTLES_LOST.inc();
             if matches!(error, CreditsError::Insufficient { .. }) {

@@ -54,6 +54,16 @@ pub enum CreditsError {
         /// How it was settled.
         state: HoldState,
     },
+    /// The hold had expired, and its idempotency key is another hold's now: that one pays, this one takes nothing.
+    Superseded {
+        /// The hold that was to be captured.
+        hold: HoldId,
+        /// The hold that its key belongs to now.
+        by: HoldId,
+        /// What has become of that hold. While it is open the same capture may still succeed: if it is given back, the
+        /// key is free again.
+        state: HoldState,
+    },
     /// More was to be captured than is held.
     ExceedsHold {
         /// Credits to be captured.
@@ -156,6 +166,10 @@ impl fmt::Display for CreditsError {
             }
             UnknownHold { hold } => write!(f, "hold {hold} is unknown: hold first, then settle"),
             AlreadySettled { hold, state } => write!(f, "hold {hold} is {state} and stays so: place a new hold"),
+            Superseded { hold, by, state } => {
+                write!(f, "hold {hold} had expired and its idempotency key is hold {by}'s now, which is {state}")?;
+                write!(f, ": nothing is taken for it")
+            }
             ExceedsHold { amount, held } => {
                 write!(f, "{amount} credits were to be captured of {held} held: hold the most that it can cost")
             }

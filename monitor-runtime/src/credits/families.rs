@@ -11,7 +11,7 @@ crate::metrics! {
     pub(super) counter SETTLES_RETRIED = "credit_settles_retried_total";
     /// Work that was done and not paid: the ledger did not answer for as long as a hold lives, or the hold had expired and the account was empty
     pub(super) counter SETTLES_LOST = "credit_settles_lost_total";
-    /// Captures that came after their hold had expired, by whether a fresh charge paid them
+    /// Captures that came after their hold had expired: charged afresh, refused because the account had too little, or a duplicate because another call had paid under the same idempotency key
     pub(super) counter CAPTURES_LATE = "credit_captures_late_total" { result: Late };
     /// Holds that nobody settled in time, freed by this process
     pub(super) counter HOLDS_EXPIRED = "credit_holds_expired_total";
@@ -30,4 +30,6 @@ pub(super) enum Late {
     Charged,
     /// The account had too little.
     Refused,
+    /// Another call with the same key is paid: one key, one charge.
+    Duplicate,
 }

@@ -34,10 +34,11 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     fn hold(&self, request: HoldRequest) -> Answer<Placed>;
 
     /// Takes `amount` of a hold's credits and gives the rest back. After the hold has expired the amount is charged
-    /// afresh, if the account has it.
+    /// afresh, if the account has it, and the hold's key belongs to it again. If its key has become another hold's, which
+    /// is open or captured, nothing is taken: one key is paid once.
     ///
     /// # Errors
-    /// `InvalidAmount`, `ExceedsHold`, `UnknownHold`, `AlreadySettled`; `Insufficient` after expiry.
+    /// `InvalidAmount`, `ExceedsHold`, `UnknownHold`, `AlreadySettled`; `Superseded` or `Insufficient` after expiry.
     fn capture(&self, hold: HoldId, amount: i64) -> Answer<Captured>;
 
     /// Gives a hold's credits back. One that was voided or has expired has done so.

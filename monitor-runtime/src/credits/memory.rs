@@ -183,9 +183,12 @@ impl Book {
     fn capture(&mut self, id: HoldId, amount: i64, now: Micros) -> Result<Captured, CreditsError> {
         let hold = self.found(id)?;
         let balance = self.balance(&hold.account);
-        match moves::capture(balance, hold, amount, now)? {
+        let name = hold.key_set_free().map(|key| (hold.account.clone(), hold.operation.clone(), key.clone()));
+        let same_key = name.as_ref().and_then(|name| self.holds.get(self.keys.get(name)?));
+        match moves::capture(balance, hold, same_key, amount, now)? {
             Next::Same((amount, late)) => Ok(Captured { amount, balance, late, replayed: true }),
             Next::Do(change) => {
+                self.keys.extend(name.map(|name| (name, id)));
                 self.settle(id, &change, now);
                 let late = matches!(change.state, Some(HoldState::CapturedLate(_)));
                 Ok(Captured { amount, balance: change.balance, late, replayed: false })

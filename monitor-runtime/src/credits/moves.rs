@@ -32,6 +32,12 @@ impl Hold {
     pub(super) fn keeps_its_key(&self) -> bool {
         !matches!(self.state, HoldState::Voided | HoldState::Expired)
     }
+
+    /// The key that another hold may have taken since this one expired: an engine that captures it looks for that hold
+    /// first, and makes the key this hold's again if the capture succeeds.
+    pub(super) fn key_set_free(&self) -> Option<&Key> {
+        self.key.as_ref().filter(|_| self.state == HoldState::Expired)
+    }
 }
 
 /// One entry to be written.
@@ -128,10 +134,12 @@ pub(super) fn hold(
     Ok(Next::Do(Change { balance, state: Some(HoldState::Open), first, second: None }))
 }
 
-/// The same, for what was captured before: how much, and whether it was late.
+/// The same, for what was captured before: how much, and whether it was late. `same_key` is the hold that its key belongs
+/// to, if the key was [set free](Hold::key_set_free).
 pub(super) fn capture(
     account: Balance,
     hold: &Hold,
+    same_key: Option<&Hold>,
     amount: i64,
     now: Micros,
 ) -> Result<Next<(i64, bool)>, CreditsError> {
@@ -159,6 +167,10 @@ pub(super) fn capture(
             Ok(Next::Do(Change { balance, state: Some(HoldState::CapturedLate(amount)), first, second }))
         }
         HoldState::Expired => {
+            // One key is paid once: by the hold that has it.
+            if let Some(owner) = same_key.filter(|owner| owner.id != hold.id && owner.keeps_its_key()) {
+                return Err(CreditsError::Superseded { hold: hold.id, by: owner.id, state: owner.state });
+            }
             let balance = charged(account, amount)?;
             let first = line(EntryKind::LateCapture, account, balance);
             Ok(Next::Do(Change { balance, state: Some(HoldState::CapturedLate(amount)), first, second: None }))

@@ -225,7 +225,7 @@ impl Steps {
             let balance = payer.map(|_| balance(&row, 1)).transpose()?;
             let same_id = row.try_get::<_, Option<Uuid>>(3)?.map(|_| found(&row, 3)).transpose()?;
             let same_id = same_id.map(|found| found.hold);
-            let same_key = self.hold_of_key(&*client, payer, request).await?;
+            let same_key = self.hold_of_key(&*client, payer, &request.operation, request.key.as_ref()).await?;
             if let Next::Same(hold) = moves::hold(balance, same_id.as_ref(), same_key.as_ref(), request)? {
                 let balance = balance.unwrap_or_default();
                 return Ok(placed(hold.id, hold.state, moves::time(hold.expires_at), balance, true));
@@ -235,7 +235,7 @@ impl Steps {
         let account = self.lock_account(&step, &request.account).await?;
         let same_id = self.found(&step, request.id).await?.map(|found| found.hold);
         let payer = account.map(|account| account.row);
-        let same_key = self.hold_of_key(&step, payer, request).await?;
+        let same_key = self.hold_of_key(&step, payer, &request.operation, request.key.as_ref()).await?;
         let balance = account.map(|account| account.balance);
         match moves::hold(balance, same_id.as_ref(), same_key.as_ref(), request)? {
             Next::Same(hold) => {
@@ -258,14 +258,8 @@ impl Steps {
                 let values: [&(dyn ToSql + Sync); 6] =
                     [&id, &account.row, &operation, &request.amount, &lifetime, &key];
                 let expires_at = step.query_one(&statement, &values).await?.try_get(0)?;
-                if let Some(key) = key {
-                    let statement = step
-                        .prepare_cached(&format!(
-                            "INSERT INTO {schema}.hold_key (account, operation, key, hold) VALUES ($1, $2, $3, $4)
-                            ON CONFLICT (account, operation, key) DO UPDATE SET hold = excluded.hold"
-                        ))
-                        .await?;
-                    step.execute(&statement, &[&account.row, &operation, &key, &id]).await?;
+                if let Some(key) = &request.key {
+                    self.name(&step, account.row, &request.operation, key, request.id).await?;
                 }
                 self.write(&step, account.row, &change, Some(request.id), None).await?;
                 step.commit().await?;
@@ -274,17 +268,38 @@ impl Steps {
         }
     }
 
-    /// The hold that the key of this request belongs to.
+    /// The hold that a key belongs to.
     async fn hold_of_key(
         &self,
         client: &impl GenericClient,
         payer: Option<i64>,
-        request: &HoldRequest,
+        operation: &Operation,
+        key: Option<&Key>,
     ) -> Done<Option<Hold>> {
-        let (Some(payer), Some(key)) = (payer, &request.key) else { return Ok(None) };
+        let (Some(payer), Some(key)) = (payer, key) else { return Ok(None) };
         let statement = client.prepare_cached(&self.sql.hold_of_key).await?;
-        let row = client.query_opt(&statement, &[&payer, &request.operation.as_str(), &key.as_str()]).await?;
+        let row = client.query_opt(&statement, &[&payer, &operation.as_str(), &key.as_str()]).await?;
         Ok(row.map(|row| found(&row, 0)).transpose()?.map(|found| found.hold))
+    }
+
+    /// Makes a key this hold's.
+    async fn name(
+        &self,
+        step: &Transaction<'_>,
+        account: i64,
+        operation: &Operation,
+        key: &Key,
+        hold: HoldId,
+    ) -> Done<()> {
+        let statement = step
+            .prepare_cached(&format!(
+                "INSERT INTO {}.hold_key (account, operation, key, hold) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (account, operation, key) DO UPDATE SET hold = excluded.hold",
+                self.schema
+            ))
+            .await?;
+        step.execute(&statement, &[&account, &operation.as_str(), &key.as_str(), &hold.uuid()]).await?;
+        Ok(())
     }
 
     pub(super) async fn capture(&self, id: HoldId, amount: i64) -> Done<Captured> {
@@ -302,9 +317,14 @@ impl Steps {
         }
         let step = client.transaction().await?;
         let Found { hold, now, account } = self.locked(&step, id).await?;
-        match moves::capture(account.balance, &hold, amount, now)? {
+        let key = hold.key_set_free();
+        let same_key = self.hold_of_key(&step, Some(account.row), &hold.operation, key).await?;
+        match moves::capture(account.balance, &hold, same_key.as_ref(), amount, now)? {
             Next::Same((amount, late)) => Ok(Captured { amount, balance: account.balance, late, replayed: true }),
             Next::Do(change) => {
+                if let Some(key) = key {
+                    self.name(&step, account.row, &hold.operation, key, id).await?;
+                }
                 self.settle(&step, &hold, account, &change).await?;
                 step.commit().await?;
                 let late = matches!(change.state, Some(HoldState::CapturedLate(_)));

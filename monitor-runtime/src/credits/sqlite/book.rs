@@ -120,9 +120,8 @@ impl<'a> Book<'a> {
                     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
                 let values = params![id.as_bytes(), row, operation, request.amount, key, expires_at];
                 self.0.prepare_cached(sql)?.execute(values)?;
-                if let Some(key) = key {
-                    let sql = "INSERT OR REPLACE INTO hold_key (account, operation, key, hold) VALUES (?1, ?2, ?3, ?4)";
-                    self.0.prepare_cached(sql)?.execute(params![row, operation, key, id.as_bytes()])?;
+                if let Some(key) = &request.key {
+                    self.name(row, &request.operation, key, request.id)?;
                 }
                 self.write(row, last, &change, Some(request.id), None, now)?;
                 Ok(Placed {
@@ -138,9 +137,17 @@ impl<'a> Book<'a> {
 
     pub(super) fn capture(&self, id: HoldId, amount: i64, now: Micros) -> Done<Captured> {
         let (hold, account) = self.known(id)?;
-        match moves::capture(account.balance, &hold, amount, now)? {
+        let key = hold.key_set_free();
+        let same_key = match key {
+            Some(key) => self.hold_of_key(account.row, &hold.operation, key)?,
+            None => None,
+        };
+        match moves::capture(account.balance, &hold, same_key.as_ref(), amount, now)? {
             Next::Same((amount, late)) => Ok(Captured { amount, balance: account.balance, late, replayed: true }),
             Next::Do(change) => {
+                if let Some(key) = key {
+                    self.name(account.row, &hold.operation, key, id)?;
+                }
                 self.settle(&hold, &account, &change, now)?;
                 let late = matches!(change.state, Some(HoldState::CapturedLate(_)));
                 Ok(Captured { amount, balance: change.balance, late, replayed: false })
@@ -321,6 +328,14 @@ impl<'a> Book<'a> {
             "WHERE hold.id = (SELECT hold FROM hold_key WHERE account = ?1 AND operation = ?2 AND key = ?3)"
         );
         Ok(self.hold_by(sql, params![account, operation.as_str(), key.as_str()])?.map(|(hold, _)| hold))
+    }
+
+    /// Makes a key this hold's.
+    fn name(&self, account: i64, operation: &Operation, key: &Key, hold: HoldId) -> Done<()> {
+        let sql = "INSERT OR REPLACE INTO hold_key (account, operation, key, hold) VALUES (?1, ?2, ?3, ?4)";
+        let hold = hold.uuid();
+        self.0.prepare_cached(sql)?.execute(params![account, operation.as_str(), key.as_str(), hold.as_bytes()])?;
+        Ok(())
     }
 
     fn hold_by(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Done<Option<(Hold, Account)>> {

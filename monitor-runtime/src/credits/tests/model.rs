@@ -95,6 +95,13 @@ impl Model {
         granted.map(|(_, amount)| i128::from(*amount)).sum::<i128>() - taken.map(i128::from).sum::<i128>()
     }
 
+    /// Another hold has the key of this one, and is open or was paid.
+    fn is_superseded(&self, hold: usize) -> bool {
+        let held = &self.holds[&hold];
+        let owner = held.key.and_then(|key| self.keys.get(&(held.account, key))).filter(|owner| **owner != hold);
+        owner.is_some_and(|owner| !matches!(self.holds[owner].end, End::Voided | End::Expired))
+    }
+
     fn take(&mut self, command: &Command) -> Said {
         match *command {
             Command::Grant { account, amount, key } => {
@@ -156,6 +163,7 @@ impl Model {
                     End::Open if !dead => End::Captured(amount),
                     // What it holds is there to be charged.
                     End::Open => End::Late(amount),
+                    End::Expired if self.is_superseded(hold) => return Said::Refused("superseded"),
                     End::Expired if self.available(account) < i128::from(amount) => {
                         return Said::Refused("insufficient");
                     }
@@ -163,6 +171,9 @@ impl Model {
                 };
                 if let Some(held) = self.holds.get_mut(&hold) {
                     held.end = end;
+                    if let (End::Late(_), Some(key)) = (end, held.key) {
+                        self.keys.insert((account, key), hold);
+                    }
                 }
                 if matches!(end, End::Late(_)) { Said::Late } else { Said::Done }
             }
@@ -274,6 +285,7 @@ impl<'a> Run<'a> {
                 CreditsError::Insufficient { .. } => "insufficient",
                 CreditsError::ExceedsHold { .. } => "exceeds",
                 CreditsError::AlreadySettled { .. } => "settled",
+                CreditsError::Superseded { .. } => "superseded",
                 error => panic!("{error}"),
             })
         })
