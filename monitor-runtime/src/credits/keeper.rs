@@ -17,6 +17,7 @@ use super::families::VIOLATIONS;
 use super::ledger::{Balance, Captured, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Verified};
 use super::moves::{Micros, after};
 use super::name::{AccountId, HoldId, Key, Operation};
+use super::process::Process;
 use super::state::HoldState;
 use crate::clock::steady_micros;
 
@@ -39,11 +40,23 @@ struct Shared {
     on_paid: Option<OnPaid>,
     lifetime: Duration,
     orders: Sender<Event>,
+    /// The process whose thread takes the orders.
+    process: Process,
+}
+
+impl Shared {
+    /// Tells the thread. In a forked child there is none, and what its queue is locked by is not there to unlock it.
+    fn tell(&self, event: Event) {
+        if self.process.is_this() {
+            // The thread is gone after a shutdown: what it is not told expires, and a reply that is dropped says so.
+            let _ = self.orders.send(event);
+        }
+    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let _ = self.orders.send(Event::Closed);
+        self.tell(Event::Closed);
     }
 }
 
@@ -91,7 +104,7 @@ impl CreditsBuilder {
             .name("credits".to_owned())
             .spawn(move || run(desk, &events, &wake))
             .expect("the system has a thread for the ledger's keeper");
-        Credits(Arc::new(Shared { ledger, on_paid, lifetime, orders }))
+        Credits(Arc::new(Shared { ledger, on_paid, lifetime, orders, process: Process::this() }))
     }
 }
 
@@ -108,7 +121,8 @@ impl CreditsBuilder {
         let CreditsBuilder { ledger, on_paid, lifetime, reap_every } = self;
         let (orders, events) = mpsc::channel();
         let desk = Desk::new(ledger.clone(), on_paid.clone(), after(0, reap_every));
-        (Credits(Arc::new(Shared { ledger, on_paid, lifetime, orders })), ByHand { desk, events })
+        let process = Process::this();
+        (Credits(Arc::new(Shared { ledger, on_paid, lifetime, orders, process })), ByHand { desk, events })
     }
 }
 
@@ -207,17 +221,21 @@ impl Credits {
             until: after(steady_micros(), self.0.lifetime),
         };
         let asked = (amount != 0).then(|| {
-            self.0.ledger.hold(HoldRequest {
-                id: order.hold,
-                account: account.clone(),
-                operation: operation.clone(),
-                amount,
-                lifetime: self.0.lifetime,
-                key,
+            // Where no thread settles it, nothing is held.
+            self.0.process.check().map(|()| {
+                self.0.ledger.hold(HoldRequest {
+                    id: order.hold,
+                    account: account.clone(),
+                    operation: operation.clone(),
+                    amount,
+                    lifetime: self.0.lifetime,
+                    key,
+                })
             })
         });
         let step = match asked {
-            Some(answer) => HoldStep::Asked(answer),
+            Some(Ok(answer)) => HoldStep::Asked(answer),
+            Some(Err(forked)) => HoldStep::Asked(Answer::now(Err(forked))),
             None => HoldStep::Free,
         };
         Holding { credits: self.clone(), state: Some((order, step)), amount }
@@ -226,15 +244,16 @@ impl Credits {
     /// Settles what is left, and tells how many holds are not settled when the time is over; they will expire. What is
     /// dropped afterwards expires too. Call it last, when nobody is served any more.
     pub fn shutdown(&self, within: Duration) -> Answer<usize> {
+        if let Err(forked) = self.0.process.check() {
+            return Answer::now(Err(forked));
+        }
         let (reply, answer) = Answer::sent();
-        // A thread that is gone drops the reply.
-        let _ = self.0.orders.send(Event::Flush(after(steady_micros(), within), reply));
+        self.0.tell(Event::Flush(after(steady_micros(), within), reply));
         Answer::from_future(async { Ok(answer.await?.left) })
     }
 
     fn hand_over(&self, order: Order, asked: Asked) {
-        // The thread is gone after a shutdown: the hold expires.
-        let _ = self.0.orders.send(Event::Order(Box::new((order, asked))));
+        self.0.tell(Event::Order(Box::new((order, asked))));
     }
 }
 
@@ -384,6 +403,9 @@ impl Held {
             // Dropping it voids it, if there is anything to void.
             let nothing = Settled { amount: 0, captured: None, later: false };
             return settling(SettleStep::Known(Ok(nothing)));
+        }
+        if let Err(forked) = self.credits.0.process.check() {
+            return settling(SettleStep::Known(Err(forked)));
         }
         let Some(mut order) = self.order.take() else { unreachable!("a hold is settled by value") };
         order.deed = Deed::Capture(amount);

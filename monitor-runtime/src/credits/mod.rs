@@ -40,6 +40,9 @@
 //!
 //! All take the same legal moves and pass one conformance suite. [`Ledger`] is the trait of one's own.
 //!
+//! A process that forks opens its ledger afterwards: a child has none of the threads of a ledger that was opened before, so
+//! each step that it asks for is refused as `Unavailable`, with that reason.
+//!
 //! # What holds always
 //! - Neither available nor held credits are ever below zero, whoever calls at once.
 //! - The journal is only ever added to: available credits are the sum of its entries, held credits are the sum of the open
@@ -65,6 +68,7 @@ mod moves;
 mod name;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod process;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;

@@ -18,6 +18,7 @@ use super::ledger::{
     Balance, Captured, Expired, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Totals, Verified, Voided,
 };
 use super::name::{AccountId, HoldId};
+use super::process::Process;
 
 mod connection;
 mod schema;
@@ -43,6 +44,8 @@ pub struct Postgres {
     patience: Duration,
     /// Each step keeps one; when all are gone, the thread ends.
     alive: mpsc::Sender<()>,
+    /// The one whose thread it is.
+    process: Process,
 }
 
 /// How a ledger in PostgreSQL is opened.
@@ -135,7 +138,8 @@ impl PostgresBuilder {
             })
             .map_err(CreditsError::unavailable)?;
 
-        let postgres = Postgres { steps: Arc::new(Steps::new(pool, &schema)), runtime: handle, patience, alive };
+        let (steps, process) = (Arc::new(Steps::new(pool, &schema)), Process::this());
+        let postgres = Postgres { steps, runtime: handle, patience, alive, process };
         postgres.run(patience, |steps| async move { steps.migrate().await }).wait()?;
         Ok(postgres)
     }
@@ -166,6 +170,9 @@ impl Postgres {
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send,
     {
+        if let Err(forked) = self.process.check() {
+            return Answer::now(Err(forked));
+        }
         let (reply, answer) = Answer::sent();
         let (steps, alive) = (self.steps.clone(), self.alive.clone());
         self.runtime.spawn(async move {

@@ -18,6 +18,7 @@ use super::ledger::{
 };
 use super::moves::Micros;
 use super::name::{AccountId, HoldId};
+use super::process::Process;
 use crate::clock::StoreClock;
 
 mod book;
@@ -48,6 +49,8 @@ pub struct Sqlite {
     waiting: Arc<AtomicUsize>,
     freed: Expired,
     threads: Vec<JoinHandle<()>>,
+    /// The one whose threads these are.
+    process: Process,
 }
 
 /// Something that reads.
@@ -96,7 +99,7 @@ impl Sqlite {
             spawn("credits-write", move || writer.run(&asked))?,
             spawn("credits-read", move || read(reader, &wanted))?,
         ];
-        Ok(Sqlite { path, steps: Some(steps), looks: Some(looks), waiting, freed, threads })
+        Ok(Sqlite { path, steps: Some(steps), looks: Some(looks), waiting, freed, threads, process: Process::this() })
     }
 
     /// The holds of its previous life that were freed when it was opened.
@@ -116,6 +119,9 @@ impl Sqlite {
         &self,
         take: impl FnMut(&Book<'_>, Micros) -> Result<T, Trouble> + Send + 'static,
     ) -> Answer<T> {
+        if let Err(forked) = self.process.check() {
+            return Answer::now(Err(forked));
+        }
         let (reply, answer) = Answer::sent();
         self.waiting.fetch_add(1, Ordering::Relaxed);
         if let Some(steps) = &self.steps {
@@ -130,6 +136,9 @@ impl Sqlite {
         &self,
         look: impl FnOnce(&Book<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Answer<T> {
+        if let Err(forked) = self.process.check() {
+            return Answer::now(Err(forked));
+        }
         let (reply, answer) = Answer::sent();
         let path = self.path.clone();
         let look = move |connection: &mut Connection| {
@@ -198,6 +207,11 @@ impl fmt::Debug for Sqlite {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
+        if !self.process.is_this() {
+            // Its threads are not in this process, and may have held the queues' locks when it was forked.
+            std::mem::forget((self.steps.take(), self.looks.take(), std::mem::take(&mut self.threads)));
+            return;
+        }
         (self.steps, self.looks) = (None, None);
         for thread in self.threads.drain(..) {
             // It panicked: whoever waited for it has been told.
