@@ -1,9 +1,9 @@
 //! The tables of a PostgreSQL ledger, by version; a newer version is refused before anything is touched.
 
-use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::super::error::CreditsError;
-use super::connection::Trouble;
+use super::connection::{Connection, Done};
 
 /// Two processes that start together wait for each other: "mcrl".
 const LOCK: i64 = 0x6d63_726c;
@@ -77,15 +77,15 @@ const MIGRATIONS: &[&str] = &["
 "];
 
 /// Brings the tables to the newest version, whole or not at all; one process does, the others wait.
-pub(super) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Trouble> {
+pub(super) async fn migrate(client: &mut Connection, schema: &str) -> Done<()> {
     let known = MIGRATIONS.len() as i64;
     // Whoever may use the tables need not be allowed to make any.
     if version(client, schema).await? == Some(known) {
         return Ok(());
     }
-    let step = client.transaction().await?;
-    step.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
-    let version = version(step.client(), schema).await?.unwrap_or(0);
+    client.begin().await?;
+    client.query("SELECT pg_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
+    let version = version(client, schema).await?.unwrap_or(0);
     if version > known {
         return Err(CreditsError::NewerSchema { found: version, known }.into());
     }
@@ -95,23 +95,22 @@ pub(super) async fn migrate(client: &mut Client, schema: &str) -> Result<(), Tro
              CREATE TABLE {schema}.version (version bigint NOT NULL);
              INSERT INTO {schema}.version VALUES (0)"
         );
-        step.batch_execute(&begin).await?;
+        client.run(&begin).await?;
     }
     for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
-        step.batch_execute(&migration.replace("$schema", schema)).await?;
+        client.run(&migration.replace("$schema", schema)).await?;
     }
-    step.execute(&format!("UPDATE {schema}.version SET version = $1"), &[&known]).await?;
-    step.commit().await?;
-    Ok(())
+    client.run(&format!("UPDATE {schema}.version SET version = {known}")).await?;
+    client.commit().await
 }
 
-async fn version(client: &Client, schema: &str) -> Result<Option<i64>, Trouble> {
+async fn version(client: &Connection, schema: &str) -> Done<Option<i64>> {
     // Not `to_regclass`, which may remember that there was none before the lock was waited for.
     let there = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'version'";
-    if client.query_opt(there, &[&schema]).await?.is_none() {
+    if client.row(there, &[(&schema, Type::TEXT)]).await?.is_none() {
         return Ok(None);
     }
-    let row = client.query_opt(&format!("SELECT version FROM {schema}.version"), &[]).await?;
+    let row = client.row(&format!("SELECT version FROM {schema}.version"), &[]).await?;
     match row.map(|row| row.try_get(0)).transpose() {
         Ok(Some(version)) => Ok(Some(version)),
         _ => {
