@@ -1,6 +1,6 @@
 //! How control leaves a body, as far as its tokens tell: by its end, by `return`, or in a way that keeps the value from us.
 
-use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -23,11 +23,27 @@ pub(crate) fn block(body: &Group, gives_value: bool, never: &TokenStream) -> Opt
     Some(if found.returns {
         quote!(#label: #breaking)
     } else if ends_with_value(body) {
-        body.to_token_stream()
+        inner(body).to_token_stream()
     } else {
-        // Should the body never end, rustc would call unreachable what stands around it.
-        quote!(#label: { if false { break #label #never; } #body })
+        // Should the body never end, rustc would call unreachable what stands around it. The parentheses are for syn 2,
+        // which takes the label and the `::` of a path behind it for the beginning of a labelled expression.
+        let body = inner(body);
+        quote!(#label: { if false { break #label (#never); } #body })
     })
+}
+
+/// The body as a block within code of ours, its braces where they were. A single expression on one line gets company:
+/// rustc calls the braces around it unnecessary anywhere but around a function's body, and offers to remove them.
+pub(crate) fn inner(body: &Group) -> Group {
+    let is_semicolon = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
+    let mut tokens = body.stream().into_iter().peekable();
+    if tokens.peek().is_none() || tokens.any(|token| is_semicolon(&token)) {
+        return body.clone();
+    }
+    let tokens = body.stream();
+    let mut group = Group::new(Delimiter::Brace, quote!((); #tokens));
+    group.set_span(body.span());
+    group
 }
 
 /// Whether the last of a body is a name, a literal or the like of `Ok(..)`: so it has an end.
@@ -271,8 +287,9 @@ impl Before {
 /// Whether what follows a `return` is a value or none, as it should be.
 fn is_expected(next: Option<&TokenTree>, gives_value: bool) -> bool {
     match next {
-        // A label: it could not stand behind that of a `break`.
-        Some(TokenTree::Punct(punct)) if punct.as_char() == '\'' => false,
+        // A label: it could not stand behind that of a `break`. A path that begins with `::`: syn 2 takes a label before
+        // it for that of a block.
+        Some(TokenTree::Punct(punct)) if "':".contains(punct.as_char()) => false,
         Some(TokenTree::Punct(punct)) if ",;".contains(punct.as_char()) => !gives_value,
         None => !gives_value,
         Some(_) => true,
@@ -371,7 +388,21 @@ mod tests {
             "{ let a = async { b.await? }.await; a }",
             "{ if a || b && !(c) { d() } 3 }",
         ] {
-            assert_eq!(block_of(text, true), Some(body(text).to_string()));
+            assert_eq!(block_of(text, true), Some(inner(&body(text)).to_string()));
+        }
+    }
+
+    #[test]
+    fn a_lone_expression_gets_company_and_nothing_else_does() {
+        for (text, expected) in [
+            ("{ 3 }", "{ (); 3 }"),
+            ("{ println!() }", "{ (); println!() }"),
+            ("{ { 3 } }", "{ (); { 3 } }"),
+            ("{}", "{}"),
+            ("{ work(); }", "{ work(); }"),
+            ("{ let a = 3; a }", "{ let a = 3; a }"),
+        ] {
+            assert_eq!(inner(&body(text)).to_string(), body(expected).to_string());
         }
     }
 
@@ -384,8 +415,9 @@ mod tests {
             "{ serve(); }",
             "{ match a { A | B => vec![1], C => tracing::info!(\"{a}\") } }",
         ] {
+            let inner = inner(&body(text));
             let expected: TokenStream =
-                format!("'body: {{ if false {{ break 'body never(); }} {text} }}").parse().expect("tokens");
+                format!("'body: {{ if false {{ break 'body (never()); }} {inner} }}").parse().expect("tokens");
             assert_eq!(block_of(text, false), Some(expected.to_string()));
         }
     }
@@ -419,6 +451,7 @@ mod tests {
             "{ let a = move |b, c| return b; Ok(5) }",
             "{ return; }",
             "{ return 'a: { break 'a Ok(3) } }",
+            "{ if a { return ::core::result::Result::Ok(3); } Ok(4) }",
         ] {
             assert_eq!(block_of(text, true), None, "{text}");
         }
@@ -553,7 +586,10 @@ mod tests {
         (0..tokens.len())
             .map(|at| match &tokens[at] {
                 TokenTree::Group(group) => breaks(group.stream()),
-                _ => usize::from(word(at, "break") && word(at + 2, "body") && !word(at + 3, "never")),
+                _ => {
+                    let ours = tokens.get(at + 3).is_some_and(|token| token.to_string() == "(never ())");
+                    usize::from(word(at, "break") && word(at + 2, "body") && !ours)
+                }
             })
             .sum()
     }

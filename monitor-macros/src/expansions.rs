@@ -7,10 +7,11 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{detect_anomalies, instrument, label_value, metrics, timer, track_latency, with_credits};
+use crate::{detect_anomalies, instrument, label_value, metrics, readable, timer, track_latency, with_credits};
 
 /// Compares the expansion of `input` with its snapshot.
 fn check(name: &str, input: &str, expansion: TokenStream) {
+    readable::by_syn_2(&expansion).unwrap_or_else(|error| panic!("syn 2 cannot read {name}: {error}"));
     let mut file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{name} does not parse: {error}"));
     // Two items, one of which is compiled: the first is a macro around what clippy is shown.
     if let [syn::Item::Macro(seen), syn::Item::Fn(measured)] = file.items.as_mut_slice() {

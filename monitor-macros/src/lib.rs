@@ -12,6 +12,8 @@ mod instrument;
 mod item;
 mod label_value;
 mod metrics;
+#[cfg(test)]
+mod readable;
 mod timer;
 mod track_latency;
 mod with_credits;

@@ -46,7 +46,10 @@ impl Around {
         let Around { before, settle, runtime, .. } = self;
         let bound = self.bound();
         let finished = match (settle, declared(function)) {
-            (Some(settle @ Settle::Written { .. }), ty) if !within(function).impl_trait => {
+            // A value of the type `!` cannot be written on stable Rust.
+            (Some(settle @ Settle::Written { .. }), ty)
+                if !within(function).impl_trait && returns(function) != Returns::Never =>
+            {
                 let (value, ty) = (ours("value"), inferred_lifetimes(function, ty));
                 let finished = finished(function, may_return_future(function), settle, runtime);
                 quote! {
@@ -267,7 +270,7 @@ fn wrap(function: &Function, mut around: Around) -> TokenStream {
     let bound = around.bound();
     around.before.extend(bound);
     let Around { before, until_return, .. } = &around;
-    let body = &function.body;
+    let body = exits::inner(&function.body);
     function.with_body(match (settle, until_return) {
         // A guard alone keeps `#[track_caller]` and the order of drops.
         (None, _) => quote!(#before #body),
@@ -369,7 +372,8 @@ pub(crate) fn closure(function: &Function, name: &Ident, runtime: &TokenStream) 
     let Taken { outside, inside } = arguments::taken(function);
     let mut body = function.body.clone();
     if !inside.is_empty() {
-        body = Group::new(Delimiter::Brace, quote!(#inside #body));
+        let inner = exits::inner(&body);
+        body = Group::new(Delimiter::Brace, quote!(#inside #inner));
         body.set_span(function.body.span());
     }
     // What is wrong with the closure as a whole, such as a capture of a moved argument, is wrong where the body begins.
@@ -391,7 +395,7 @@ pub(crate) fn closure(function: &Function, name: &Ident, runtime: &TokenStream) 
 
 /// The body of an `async fn` as a future.
 pub(crate) fn future(function: &Function, runtime: &TokenStream) -> TokenStream {
-    let body = &function.body;
+    let body = exits::inner(&function.body);
     let ty = declared(function).unwrap_or_else(|| parse_quote!(()));
     let opened = located(quote!(async move), body.span_open());
     let Taken { outside, inside } = arguments::taken(function);

@@ -58,6 +58,9 @@ async fn call(kind: &str) -> Result<u8, String> {
             call.unwrap_or(::monitor_runtime::private::CallSeries::NOTHING),
             1,
         ),
-        { Ok(3) },
+        {
+            ();
+            Ok(3)
+        },
     )
 }

@@ -18,6 +18,9 @@ fn call(number: u8) -> u8 {
         >,
         &__MONITOR_SITE,
         1,
-        { number + 1 },
+        {
+            ();
+            number + 1
+        },
     )
 }

@@ -30,9 +30,12 @@ fn send(data: &[u8]) -> io::Result<()> {
         ),
         'body: {
             if false {
-                break 'body ::monitor_runtime::private::unreached();
+                break 'body (::monitor_runtime::private::unreached());
             }
-            { write(data) }
+            {
+                ();
+                write(data)
+            }
         },
     )
 }

@@ -21,6 +21,9 @@ fn call(kind: &str, number: u8) -> u8 {
         >,
         series,
         1,
-        { number + 1 },
+        {
+            ();
+            number + 1
+        },
     )
 }

@@ -31,7 +31,12 @@ async fn call(kind: &str) -> u8 {
                 );
         },
     );
-    let value = ::core::convert::identity::<u8>({ 3 });
+    let value = ::core::convert::identity::<
+        u8,
+    >({
+        ();
+        3
+    });
     {
         let result = &value;
         call.finish(

@@ -12,7 +12,10 @@ async fn call(text: &str) -> Result<u8, ParseIntError> {
         if false {
             return ::monitor_runtime::private::unreached::<Result<u8, ParseIntError>>();
         }
-        { Ok(text.parse()?) }
+        {
+            ();
+            Ok(text.parse()?)
+        }
     }
         .await;
     ::monitor_runtime::private::succeeded_with(

@@ -15,5 +15,8 @@ async fn call() {
         ::monitor_runtime::private::Site::gauge(&RUNNING, &RUNNING { kind: "a" }),
     );
     let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    { work().await }
+    {
+        ();
+        work().await
+    }
 }

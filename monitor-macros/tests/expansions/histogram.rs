@@ -22,9 +22,12 @@ fn export() -> Vec<u8> {
         Vec<u8>,
     >('body: {
         if false {
-            break 'body ::monitor_runtime::private::unreached();
+            break 'body (::monitor_runtime::private::unreached());
         }
-        { Vec::new() }
+        {
+            ();
+            Vec::new()
+        }
     });
     let kind = {
         use ::monitor_runtime::private::returned::named::*;

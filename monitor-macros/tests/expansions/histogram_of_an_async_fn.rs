@@ -18,5 +18,8 @@ async fn export() -> Vec<u8> {
         (),
     );
     let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    { Vec::new() }
+    {
+        ();
+        Vec::new()
+    }
 }

@@ -15,5 +15,8 @@ fn serve() -> ! {
         (),
     );
     let call = ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1);
-    { loop {} }
+    {
+        ();
+        loop {}
+    }
 }

@@ -34,7 +34,10 @@ async fn report(pages: u32) -> Result<u32, CreditsError> {
                     Result<u32, CreditsError>,
                 >();
             }
-            { Ok(pages) }
+            {
+                ();
+                Ok(pages)
+            }
         })
         .await;
     let outcome = ::monitor_runtime::private::judge::outcome(

@@ -34,7 +34,10 @@ async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResp
             if false {
                 return ::monitor_runtime::private::unreached::<HttpResponse>();
             }
-            { HttpResponse::Ok().finish() }
+            {
+                ();
+                HttpResponse::Ok().finish()
+            }
         })
         .await;
     let outcome = ::monitor_runtime::private::judge::outcome(

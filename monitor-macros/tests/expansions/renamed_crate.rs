@@ -20,7 +20,7 @@ fn call() {
         1,
         'body: {
             if false {
-                break 'body company::telemetry::private::unreached();
+                break 'body (company::telemetry::private::unreached());
             }
             {
                 work();

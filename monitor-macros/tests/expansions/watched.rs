@@ -28,6 +28,9 @@ fn charge(credits: u64) -> Result<u64, Refusal> {
             ::monitor_runtime::private::judge::Way
         },
         ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1),
-        { Ok(credits) },
+        {
+            ();
+            Ok(credits)
+        },
     )
 }

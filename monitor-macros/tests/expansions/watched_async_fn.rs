@@ -28,6 +28,9 @@ async fn charge(&mut self) -> Result<u64, Refusal> {
             ::monitor_runtime::private::judge::Way
         },
         ::monitor_runtime::private::Call::start(&__MONITOR_SITE, 1),
-        { self.take().await },
+        {
+            ();
+            self.take().await
+        },
     )
 }

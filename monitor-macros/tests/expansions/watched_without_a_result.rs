@@ -28,7 +28,7 @@ fn clean_up() {
         company::telemetry::private::Call::start(&__MONITOR_SITE, 1),
         'body: {
             if false {
-                break 'body company::telemetry::private::unreached();
+                break 'body (company::telemetry::private::unreached());
             }
             {
                 work();

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use serde_json::Value;
 
 /// The compilers, and the crates that the sources may name.
@@ -20,13 +22,18 @@ pub struct Lab {
 /// One thing that the compiler says, and where. Its words are left out: they may name a type of ours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Said {
-    /// Line, column, and where it ends.
-    pub place: (u64, u64, u64, u64),
+    /// Where.
+    pub place: Place,
     /// `error`, `warning`, ..
     pub level: String,
     /// `E0308`, `unused_variables`, ..
     pub code: String,
+    /// What `cargo fix` would write, and where: of lints alone.
+    pub fixes: Vec<(Place, String)>,
 }
+
+/// Line, column, and where it ends.
+pub type Place = (u64, u64, u64, u64);
 
 impl Said {
     /// Whether it is no lint.
@@ -38,7 +45,11 @@ impl Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column, end_line, end_column) = self.place;
-        write!(f, "{line}:{column}-{end_line}:{end_column} {} {}", self.level, self.code)
+        write!(f, "{line}:{column}-{end_line}:{end_column} {} {}", self.level, self.code)?;
+        for ((line, column, ..), text) in &self.fixes {
+            write!(f, ", fixed by {text:?} at {line}:{column}")?;
+        }
+        Ok(())
     }
 }
 
@@ -217,12 +228,24 @@ fn place(diagnostic: &Value) -> Option<Said> {
     if diagnostic["message"].as_str().is_some_and(|message| message.contains("documentation for the crate")) {
         return None;
     }
+    let level = diagnostic["level"].as_str().unwrap_or_default().to_owned();
+    let fixes = if level == "error" { Vec::new() } else { fixes(diagnostic) };
+    Some(Said { place: place_of(span), level, code: code.to_owned(), fixes })
+}
+
+fn place_of(span: &Value) -> Place {
     let number = |key: &str| span[key].as_u64().unwrap_or_default();
-    Some(Said {
-        place: (number("line_start"), number("column_start"), number("line_end"), number("column_end")),
-        level: diagnostic["level"].as_str().unwrap_or_default().to_owned(),
-        code: code.to_owned(),
-    })
+    (number("line_start"), number("column_start"), number("line_end"), number("column_end"))
+}
+
+/// The suggestions that a machine may apply.
+fn fixes(diagnostic: &Value) -> Vec<(Place, String)> {
+    let children = diagnostic["children"].as_array().into_iter().flatten();
+    children
+        .flat_map(|child| child["spans"].as_array().into_iter().flatten())
+        .filter(|span| span["suggestion_applicability"] == "MachineApplicable")
+        .filter_map(|span| Some((place_of(span), span["suggested_replacement"].as_str()?.to_owned())))
+        .collect()
 }
 
 /// `source` with our attributes taken away, and each line where it was. An attribute stands on lines of its own.
@@ -241,6 +264,80 @@ pub fn without_attributes(source: &str) -> String {
         inside &= !text.ends_with(']');
         out.push('\n');
     }
+    out
+}
+
+/// `source` with the body of each function on one line, each comment in it dropped, and all else where it was.
+/// A function that has an attribute of ours, or the place for one, within its body keeps its lines, and so does one with
+/// a doc comment in it.
+///
+/// # Panics
+/// When the source has no tokens of Rust.
+pub fn on_one_line(source: &str) -> String {
+    let tokens: TokenStream = source.parse().expect("tokens");
+    let mut bodies = Vec::new();
+    find_bodies(tokens, source, &mut bodies);
+    let mut out = String::new();
+    let mut end = 0;
+    for body in bodies {
+        let range = body.span().byte_range();
+        out.push_str(&source[end..range.start]);
+        let mut before = range.start;
+        for piece in pieces(&body) {
+            if piece.start > before {
+                out.push(' ');
+            }
+            out.push_str(&source[piece.clone()]);
+            before = piece.end;
+        }
+        end = range.end;
+    }
+    out + &source[end..]
+}
+
+/// The outermost bodies that can be joined, in order.
+fn find_bodies(tokens: TokenStream, source: &str, bodies: &mut Vec<Group>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut in_signature = false;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            // Not a pointer's type: `fn(u8)`.
+            TokenTree::Ident(word) if word == "fn" => {
+                in_signature = matches!(tokens.get(at + 1), Some(TokenTree::Ident(_)));
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ';' => in_signature = false,
+            TokenTree::Group(group) => {
+                let of_type =
+                    matches!(tokens.get(at + 1), Some(TokenTree::Punct(punct)) if ">,".contains(punct.as_char()));
+                let is_body = in_signature && group.delimiter() == Delimiter::Brace && !of_type;
+                in_signature &= !is_body;
+                if is_body && can_be_joined(group, source) {
+                    bodies.push(group.clone());
+                } else {
+                    find_bodies(group.stream(), source, bodies);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn can_be_joined(body: &Group, source: &str) -> bool {
+    let text = &source[body.span().byte_range()];
+    let has_attribute = text.contains("#[attribute]") || OURS.iter().any(|path| text.contains(path));
+    !has_attribute && pieces(body).iter().all(|piece| !source[piece.clone()].starts_with('/') || piece.len() == 1)
+}
+
+/// Where the tokens of a group are, from its first brace to its last.
+fn pieces(group: &Group) -> Vec<Range<usize>> {
+    let mut out = vec![group.span_open().byte_range()];
+    for token in group.stream() {
+        match &token {
+            TokenTree::Group(inner) => out.extend(pieces(inner)),
+            token => out.push(token.span().byte_range()),
+        }
+    }
+    out.push(group.span_close().byte_range());
     out
 }
 
