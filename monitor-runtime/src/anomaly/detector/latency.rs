@@ -237,7 +237,10 @@ impl Latency {
             scores.iter_mut().for_each(|score| *score = score.ln());
             scores.iter_mut().for_each(|score| *score = score.clamp(SCORE_MIN, SCORE_MAX[number]));
             let mean = sum_of_products(&normal, &scores);
-            let moved = sum_of_products(&normal, &scores[MOVED..]);
+            // What moves beyond the last bucket counts as the last: without it heavy tails would be evidence.
+            let moved: f32 = (normal.iter().enumerate())
+                .map(|(bucket, share)| share * scores[(bucket + MOVED).min(BUCKETS - 1)])
+                .sum();
             // Were all latencies a little longer, the sum would still fall half as fast as it usually does.
             let allowance = (moved - 0.5 * mean).max(0.0);
             scores.iter_mut().for_each(|score| *score -= allowance);

@@ -4,6 +4,8 @@
 mod errors;
 mod lane;
 mod latency;
+#[cfg(test)]
+mod laws;
 mod state;
 #[cfg(test)]
 mod tests;
