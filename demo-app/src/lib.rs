@@ -42,7 +42,7 @@ use monitor_runtime::actix::{
 };
 use monitor_runtime::anomaly;
 
-use monitor_runtime::credits::{Credits, Memory, Postgres, Sqlite};
+use monitor_runtime::credits::{Credits, CreditsError, Memory, Postgres, Sqlite};
 
 pub use crate::log::{LogLevel, UnknownLevel};
 pub use crate::options::{HELP, Options, Secret, Simulate, Start};
@@ -303,6 +303,9 @@ async fn open_ledger(options: &Options, data: &DataDir) -> Result<Credits, Start
         }
     };
     let builder = opened.map_err(|error| StartError::Store { place, wrong: error.to_string() })?;
+    let owed = data.file("captures.owed");
+    let wrong = |error: CreditsError| StartError::Store { place: owed.display().to_string(), wrong: error.to_string() };
+    let builder = builder.owed_captures(&owed).map_err(wrong)?;
     Ok(builder.hold_lifetime(HOLD_LIFETIME).build())
 }
 

@@ -318,9 +318,17 @@ pub use monitor_macros::timer;
 ///
 /// # What is captured
 /// A success is: by the rules of [`instrument`](crate::instrument#outcomes). A call that is refused, fails, panics or is
-/// dropped (by a timeout, by a client that leaves) gives back what it held, without a wait. The response is returned when
-/// the capture is durable; when the store does not answer then, the response is returned all the same, and the ledger's
-/// keeper tries again until the hold expires. A body that runs longer than a hold lives is charged afresh at its end.
+/// dropped (by a timeout, by a client that leaves) gives back what it held. The response of a failed call is returned when
+/// its credits are back, so that a prompt retry finds them; that takes a second at most, and then the ledger's keeper goes
+/// on. A panic and a dropped call cannot wait: their credits are back a moment later.
+///
+/// The response of a success is returned when the capture is durable. When the store does not answer, the capture is tried
+/// again for as long as the process lives, and the response is given when the capture is written to the file of
+/// [captures that are owed](crate::credits::CreditsBuilder::owed_captures), or is
+/// [held back](crate::credits::CreditsBuilder::settle_within) where there is none.
+///
+/// While a body runs its hold is renewed at half its life, however long that takes. Only if the store is away for the other
+/// half does the hold expire under it: then its credits are free for others, and the call is charged afresh at its end.
 ///
 /// What is captured stands in `credit_usage_total{operation, user_id}`, each call whose body ran in
 /// `credit_operation_latency_seconds{operation}`, refusals in `credit_refusals_total{operation, reason}`, and what
@@ -354,14 +362,16 @@ pub use monitor_macros::timer;
 /// }
 /// ```
 ///
-/// A hold lives for [`hold_lifetime`](crate::credits::CreditsBuilder::hold_lifetime); what streams for longer calls
-/// [`Held::extend`](crate::credits::Held::extend) on its way.
+/// The hold of a [`Held`](crate::credits::Held) that lives is renewed, however long the stream takes.
 ///
 /// # Sent twice
 /// A request with an `Idempotency-Key` is paid once for each account and operation. Sent again while it is being served,
 /// or after it was paid, it is refused with 409 and its body does not run: not charged twice, and not served twice for one
 /// price. Sent again after it failed, it is a new attempt, because nothing was paid. The response of the first time is not
 /// kept. When one request makes several calls of one operation, each has a key of its own.
+///
+/// Two bodies can run under one key only if the store was away while the first's hold had to be renewed, so that it expired.
+/// Then the call that has the key pays, and the other is not charged (`credit_captures_late_total{result="duplicate"}`).
 ///
 /// # What it becomes
 /// A few calls around the body, which stays as it is to the compiler: [`instrument`](crate::instrument#what-it-becomes).

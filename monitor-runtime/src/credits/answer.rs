@@ -73,6 +73,11 @@ impl<T> fmt::Debug for Answer<T> {
 pub struct Reply<T>(Option<Arc<Slot<T>>>);
 
 impl<T> Reply<T> {
+    /// Whether anybody still waits for the answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.as_ref().is_some_and(|slot| Arc::strong_count(slot) > 1)
+    }
+
     /// Gives the answer.
     pub fn send(mut self, result: Result<T, CreditsError>) {
         if let Some(slot) = self.0.take() {

@@ -49,10 +49,14 @@
 //!   holds. [`Credits::verify`] compares.
 //! - A step that was not heard of may be repeated: by the same id or key it is taken once.
 //! - Settling cannot be cancelled. Dropping a [`Held`] gives it back, dropping a [`Settling`] captures: the keeper's thread
-//!   does it, and tries again while the store does not answer.
-//! - A hold whose process died expires. A capture that comes later charges afresh, or is counted as lost
+//!   does it, and tries again while the store does not answer. A capture is never given up while the process lives, and
+//!   outlives it in a file of [captures that are owed](CreditsBuilder::owed_captures).
+//! - The hold of a [`Held`] that lives is renewed at half its life. A hold whose process died expires, and so does one that
+//!   could not be renewed because the store was away. A capture that comes later charges afresh, or is counted as lost
 //!   (`credit_settles_lost_total`) and told as an error: never silently free.
+//! - One idempotency key is paid once, however often it was sent and whichever hold expired.
 
+mod alive;
 mod answer;
 mod check;
 #[cfg(any(test, feature = "test-util"))]
@@ -66,6 +70,7 @@ mod memory;
 mod month;
 mod moves;
 mod name;
+mod owed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;
@@ -75,9 +80,9 @@ mod state;
 
 pub use crate::clock::StoreClock;
 pub use answer::{Answer, Reply};
-pub use desk::Paid;
+pub use desk::{Paid, Settled};
 pub use error::{CreditsError, Refused};
-pub use keeper::{Credits, CreditsBuilder, Held, Holding, Settled, Settling};
+pub use keeper::{Credits, CreditsBuilder, Held, Holding, Settling};
 pub use ledger::{
     Balance, Captured, Entry, EntryKind, Expired, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Totals,
     Verified, Violation, Voided,

@@ -213,7 +213,8 @@ impl Running {
         self.within.run(body)
     }
 
-    /// The body has returned. A capture is durable when this is ready, or in the hands of the ledger's keeper.
+    /// The body has returned. When this is ready, a capture is durable, or the ledger's keeper has it in hand; and what a
+    /// call held that failed is back, or will be when the ledger answers again.
     pub async fn settle(mut self, outcome: Outcome) {
         if let Some(settling) = self.capture(outcome) {
             let settled = settling.await;
@@ -229,15 +230,14 @@ impl Running {
         }
     }
 
-    /// What is captured, if anything; the rest is given back.
+    /// What is held is captured, or as much as was charged; or it is given back.
     fn capture(&mut self, outcome: Outcome) -> Option<Settling> {
         let amount = self.charge.settle();
         let held = self.held.take()?;
         if outcome == Outcome::Success && amount > 0 {
             return Some(held.capture_part(amount));
         }
-        held.void();
-        None
+        Some(held.void())
     }
 
     /// The body has succeeded, so its value is returned whatever becomes of the capture; the keeper tells of a loss.

@@ -1,5 +1,6 @@
 //! Paid requests over a real socket: who is served, who is refused and how, and what a client that leaves has paid.
 
+mod again;
 mod exact;
 mod refusals;
 mod server;

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use super::super::{
     AccountId, Answer, Balance, Captured, Credits, CreditsError, EntryKind, Expired, Extended, Grant, Granted, HoldId,
-    HoldRequest, HoldState, Key, Ledger, Memory, Operation, Page, Paid, Placed, Reply, Totals, Verified, Voided,
+    HoldRequest, HoldState, Key, Ledger, Memory, Operation, Page, Paid, Placed, Reply, StoreClock, Totals, Verified,
+    Voided,
 };
 
 /// A ledger in memory whose next answers a test has a hand in.
@@ -21,6 +23,9 @@ struct Mood {
     memory: Memory,
     captures: Mutex<VecDeque<Whim>>,
     holds: Mutex<VecDeque<Whim>>,
+    voids: Mutex<VecDeque<Whim>>,
+    /// No renewal gets through.
+    never_extends: AtomicBool,
     late: Mutex<Vec<Late>>,
 }
 
@@ -95,10 +100,16 @@ impl Ledger for Moody {
     }
 
     fn void(&self, hold: HoldId) -> Answer<Voided> {
-        self.0.memory.void(hold)
+        match self.0.voids.lock().expect("no panic").pop_front() {
+            None => self.0.memory.void(hold),
+            Some(_) => away(),
+        }
     }
 
     fn extend(&self, hold: HoldId, lifetime: Duration) -> Answer<Extended> {
+        if self.0.never_extends.load(Ordering::Relaxed) {
+            return away();
+        }
         self.0.memory.extend(hold, lifetime)
     }
 
@@ -243,8 +254,10 @@ fn a_store_that_does_not_answer_is_asked_again_later() {
     // It took the first one, and was not heard.
     for whims in [[Whim::Unheard, Whim::Away], [Whim::Away, Whim::Unheard]] {
         moody.on_captures(whims);
-        let settled = credits.hold(&ada(), &report(), 2).wait().expect("a hold").capture().wait().expect("later");
-        assert_eq!((settled.amount, settled.captured, settled.later), (2, None, true));
+        // The answer is held back until the capture is taken.
+        let settled = credits.hold(&ada(), &report(), 2).wait().expect("a hold").capture().wait().expect("taken");
+        assert_eq!((settled.amount, settled.later), (2, false));
+        assert!(settled.captured.is_some());
     }
     settled(&credits);
     moody.has(6, 0);
@@ -274,21 +287,104 @@ fn a_hold_whose_caller_leaves_is_given_back() {
 }
 
 #[test]
-fn what_is_lost_is_counted_and_not_told_as_paid() {
+fn a_capture_is_never_given_up() {
     let (moody, told) = (Moody::default(), Arc::new(Mutex::new(Vec::new())));
     let tell = told.clone();
     let credits = Credits::builder(moody.clone())
         .hold_lifetime(Duration::from_millis(1))
+        .settle_within(Duration::ZERO)
         .on_paid(move |paid: &Paid| tell.lock().expect("no panic").push(paid.amount))
         .build();
     credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
-    moody.on_captures([Whim::Away; 100]);
-    let lost = crate::sample_value("credit_settles_lost_total", &[]).unwrap_or(0.0);
+    // For many times the life of its hold; and at last it is taken and not heard.
+    moody.on_captures([Whim::Away; 20]);
+    moody.on_captures([Whim::Unheard]);
+    let early = || crate::sample_value("credit_answers_unsettled_total", &[]).unwrap_or(0.0);
+    let before = early();
     let settled = credits.hold(&ada(), &report(), 4).wait().expect("a hold").capture().wait().expect("later");
-    assert!(settled.later);
+    assert_eq!((settled.amount, settled.captured, settled.later), (4, None, true));
+    assert!(early() > before, "an answer that nothing vouches for is counted");
     self::settled(&credits);
-    assert!(crate::sample_value("credit_settles_lost_total", &[]).expect("a family") > lost);
-    assert!(told.lock().expect("no panic").is_empty());
+    assert_eq!(*told.lock().expect("no panic"), [4]);
+    moody.has(6, 0);
+}
+
+#[test]
+fn what_is_lost_is_counted_and_not_told_as_paid() {
+    let clock = StoreClock::manual();
+    let moody = Moody(Arc::new(Mood { memory: Memory::with_clock(clock.clone()), ..Mood::default() }));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    let credits =
+        Credits::builder(moody.clone()).on_paid(move |paid| tell.lock().expect("no panic").push(paid.amount)).build();
+    credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    let outlived = credits.hold(&ada(), &report(), 4).wait().expect("a hold");
+    clock.advance(Duration::from_secs(3600));
+    moody.0.memory.expire(10).wait().expect("a reaper");
+    credits.hold(&ada(), &report(), 9).wait().expect("a hold").capture().wait().expect("a capture");
+    let lost = || crate::sample_value("credit_settles_lost_total", &[]).unwrap_or(0.0);
+    let before = lost();
+    // Also when the ledger is away at first.
+    moody.on_captures([Whim::Away]);
+    assert_eq!(outlived.capture().wait(), Err(CreditsError::Insufficient { required: 4, available: 1 }));
+    assert!(lost() > before);
+    assert_eq!(*told.lock().expect("no panic"), [9]);
+}
+
+#[test]
+fn a_void_is_waited_for_until_its_credits_are_back_and_not_for_ever() {
+    let (moody, credits, _) = in_use();
+    let hold = || credits.hold(&ada(), &report(), 10).wait().expect("its credits are back");
+    for _ in 0..100 {
+        assert!(!hold().void().wait().expect("nothing to refuse").later);
+        assert_eq!(hold().capture_part(11).wait(), Err(CreditsError::ExceedsHold { amount: 11, held: 10 }));
+        assert!(!hold().capture_part(0).wait().expect("nothing to take").later);
+    }
+    // The ledger is away for a moment, and then for longer than anybody waits.
+    moody.0.voids.lock().expect("no panic").extend([Whim::Away; 2]);
+    assert!(!hold().void().wait().expect("nothing to refuse").later);
+    moody.0.voids.lock().expect("no panic").extend([Whim::Away; 1000]);
+    assert!(hold().void().wait().expect("nothing to refuse").later);
+    moody.0.voids.lock().expect("no panic").clear();
+    settled(&credits);
+    moody.has(10, 0);
+}
+
+#[test]
+fn a_void_that_nobody_waits_for_is_taken() {
+    let (moody, credits, _) = in_use();
+    drop(credits.hold(&ada(), &report(), 4).wait().expect("a hold").void());
+    moody.0.voids.lock().expect("no panic").extend([Whim::Away; 3]);
+    poll_once(credits.hold(&ada(), &report(), 4).wait().expect("a hold").void());
+    settled(&credits);
+    moody.has(10, 0);
+}
+
+#[test]
+fn a_late_capture_waits_for_the_call_that_has_its_key() {
+    let clock = StoreClock::manual();
+    let moody = Moody(Arc::new(Mood { memory: Memory::with_clock(clock.clone()), ..Mood::default() }));
+    let credits = Credits::builder(moody.clone()).settle_within(Duration::ZERO).build();
+    credits.grant(Grant::new(ada(), 100)).wait().expect("a grant");
+    let key = |name: &str| Some(Key::new(name).expect("a key"));
+    let hold = |name| credits.hold_once(&ada(), &report(), 4, key(name)).wait().expect("a hold");
+    let duplicates = || crate::sample_value("credit_captures_late_total", &[("result", "duplicate")]).unwrap_or(0.0);
+    let before = duplicates();
+    for (name, fails) in [("the second fails", true), ("the second is paid", false)] {
+        let first = hold(name);
+        clock.advance(Duration::from_secs(3600));
+        moody.0.memory.expire(10).wait().expect("a reaper");
+        let second = hold(name);
+        assert!(first.capture().wait().expect("not refused").later, "{name}");
+        if fails {
+            drop(second);
+        } else {
+            second.capture().wait().expect("paid");
+        }
+        settled(&credits);
+        moody.has(if fails { 96 } else { 92 }, 0);
+    }
+    assert_eq!(duplicates(), before + 1.0);
 }
 
 #[test]
@@ -360,4 +456,192 @@ fn a_ledger_that_panics_does_not_end_its_keeper() {
     drop(credits.hold(&ada(), &report(), 1).wait().expect("a hold").capture());
     settled(&credits);
     assert_eq!(credits.balance(ada()).wait(), Ok(Balance { available: 5, held: 4 }));
+}
+
+#[test]
+fn captures_that_are_owed_outlive_their_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("owed");
+    let moody = Moody::default();
+    let open = || {
+        // The thread of the life before ends when it likes.
+        let builder = servers::eventually(|| {
+            Credits::builder(moody.clone()).owed_captures(&path).map_err(|error| error.to_string())
+        });
+        builder.settle_within(Duration::MAX)
+    };
+    let credits = open().build();
+    credits.grant(Grant::new(ada(), 10)).wait().expect("a grant");
+    moody.on_captures([Whim::Away; 1_000]);
+    // Its answer is given although the ledger is away, because it is written down.
+    let settled = credits.hold(&ada(), &report(), 4).wait().expect("a hold").capture().wait().expect("written down");
+    assert_eq!((settled.amount, settled.later), (4, true));
+    drop(credits.hold(&ada(), &report(), 1).wait().expect("a hold").capture());
+    assert_eq!(credits.shutdown(Duration::ZERO).wait(), Ok(2));
+    drop(credits);
+    // The life after this one finds it; and when it is taken, the one after that finds nothing.
+    let (taken, tell) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let told = taken.clone();
+    let credits = open().on_paid(move |paid| told.lock().expect("no panic").push(paid.amount)).build();
+    moody.0.captures.lock().expect("no panic").clear();
+    self::settled(&credits);
+    drop(credits);
+    let mut amounts = taken.lock().expect("no panic").clone();
+    amounts.sort_unstable();
+    assert_eq!(amounts, [1, 4]);
+    moody.has(5, 0);
+    let told = tell.clone();
+    let credits = open().on_paid(move |paid: &Paid| told.lock().expect("no panic").push(paid.amount)).build();
+    self::settled(&credits);
+    assert!(tell.lock().expect("no panic").is_empty());
+    assert!(std::fs::read_to_string(&path).expect("a file").lines().count() == 1, "nothing is owed");
+}
+
+#[test]
+fn two_lives_at_once_do_not_share_what_is_owed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("owed");
+    let first = Credits::builder(Memory::new()).owed_captures(&path).expect("a file").build();
+    let second = Credits::builder(Memory::new()).owed_captures(&path);
+    assert!(second.expect_err("it is taken").to_string().contains("another process"));
+    drop(first);
+}
+
+#[cfg(feature = "test-util")]
+mod renewal {
+    use super::super::super::keeper::ByHand;
+    use super::super::super::{CreditsBuilder, Held};
+    use super::*;
+    use crate::clock::Manual;
+
+    const LIFETIME: Duration = Duration::from_secs(60);
+
+    /// Time passes for both clocks, a second at a time, and the keeper does its work.
+    struct Life {
+        manual: Manual,
+        store: StoreClock,
+        credits: Credits,
+        keeper: ByHand,
+    }
+
+    impl Life {
+        fn of(builder: CreditsBuilder, store: StoreClock) -> Life {
+            let manual = Manual::start();
+            let (credits, keeper) = builder.hold_lifetime(LIFETIME).by_hand();
+            credits.grant(Grant::new(ada(), 5)).wait().expect("a grant");
+            Life { manual, store, credits, keeper }
+        }
+
+        fn passes(&mut self, time: Duration) {
+            for _ in 0..time.as_secs() {
+                self.manual.advance(Duration::from_secs(1));
+                self.store.advance(Duration::from_secs(1));
+                self.keeper.step();
+                servers::eventually(|| {
+                    self.keeper.step();
+                    if self.keeper.renewing() == 0 { Ok(()) } else { Err("a renewal is under way".to_owned()) }
+                });
+            }
+        }
+
+        fn hold(&self) -> Result<Held, CreditsError> {
+            self.credits.hold(&ada(), &report(), 5).wait()
+        }
+    }
+
+    fn renewed(result: &str) -> f64 {
+        crate::sample_value("credit_hold_renewals_total", &[("result", result)]).unwrap_or(0.0)
+    }
+
+    /// The credits for one call, which takes longer than its hold lives: no other is served meanwhile, and it is paid.
+    fn one_call_at_a_time(life: &mut Life) {
+        let held = life.hold().expect("a hold");
+        for _ in 0..40 {
+            life.passes(LIFETIME / 4);
+            assert!(matches!(life.hold(), Err(CreditsError::Insufficient { .. })));
+        }
+        let captured = held.capture().wait().expect("a capture").captured.expect("taken");
+        assert!(!captured.late);
+        life.passes(LIFETIME * 2);
+        assert_eq!(life.credits.balance(ada()).wait(), Ok(Balance { available: 0, held: 0 }));
+        // What is given up is not renewed.
+        life.credits.grant(Grant::new(ada(), 5)).wait().expect("a grant");
+        std::mem::drop(life.hold().expect("a hold"));
+        servers::eventually(|| {
+            life.keeper.step();
+            match life.credits.balance(ada()).wait() {
+                Ok(Balance { available: 5, held: 0 }) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        assert_eq!(life.credits.verify().wait().expect("a ledger").violations, []);
+    }
+
+    #[test]
+    fn the_hold_of_a_running_call_does_not_expire() {
+        let clock = StoreClock::manual();
+        let mut life = Life::of(Credits::builder(Memory::with_clock(clock.clone())), clock);
+        let before = renewed("renewed");
+        one_call_at_a_time(&mut life);
+        // Ten lives, each renewed after its half.
+        assert!(renewed("renewed") >= before + 15.0);
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn nor_does_it_in_a_file() {
+        let clock = StoreClock::manual();
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger =
+            crate::credits::Sqlite::open_with_clock(folder.path().join("ledger.db"), clock.clone()).expect("a ledger");
+        one_call_at_a_time(&mut Life::of(Credits::builder(ledger), clock));
+    }
+
+    #[test]
+    fn a_ledger_that_is_away_is_asked_again_and_what_expired_is_charged_afresh() {
+        let clock = StoreClock::manual();
+        let moody = Moody(Arc::new(Mood { memory: Memory::with_clock(clock.clone()), ..Mood::default() }));
+        let mut life = Life::of(Credits::builder(moody.clone()), clock);
+        let held = life.hold().expect("a hold");
+        let away = |is| moody.0.never_extends.store(is, Ordering::Relaxed);
+        let (before, expired) = (renewed("unavailable"), renewed("expired"));
+        // It is back before the life is over: nothing has happened.
+        life.passes(LIFETIME / 4);
+        away(true);
+        life.passes(LIFETIME / 2);
+        assert!(renewed("unavailable") >= before + 2.0);
+        away(false);
+        life.passes(LIFETIME);
+        assert!(matches!(life.hold(), Err(CreditsError::Insufficient { .. })));
+        // It is away for too long: the credits are free, and the call is charged afresh if they are there.
+        away(true);
+        life.passes(LIFETIME * 2);
+        away(false);
+        life.passes(LIFETIME);
+        assert!(renewed("expired") > expired);
+        assert_eq!(life.credits.balance(ada()).wait(), Ok(Balance { available: 5, held: 0 }));
+        assert!(held.capture().wait().expect("a charge").captured.expect("taken").late);
+        assert_eq!(life.credits.balance(ada()).wait(), Ok(Balance { available: 0, held: 0 }));
+    }
+}
+
+/// By the server's own clock, so it takes its time.
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "needs PostgreSQL: tests/run runs it"]
+fn the_hold_of_a_running_call_does_not_expire_in_a_server() {
+    let world = super::engines::InServer::new();
+    let lifetime = Duration::from_secs(3);
+    let ledger = crate::credits::Postgres::open(&world.url).expect("a ledger");
+    let credits = Credits::builder(ledger).hold_lifetime(lifetime).build();
+    credits.grant(Grant::new(ada(), 5)).wait().expect("a grant");
+    let held = credits.hold(&ada(), &report(), 5).wait().expect("a hold");
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < lifetime * 2 + lifetime / 2 {
+        let other = credits.hold(&ada(), &report(), 5).wait().map(|_| ());
+        assert!(matches!(other, Err(CreditsError::Insufficient { .. })), "{other:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(!held.capture().wait().expect("a capture").captured.expect("taken").late);
+    assert_eq!(credits.balance(ada()).wait(), Ok(Balance { available: 0, held: 0 }));
 }

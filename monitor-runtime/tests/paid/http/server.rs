@@ -16,7 +16,7 @@ use monitor_runtime::actix::{Monitor, OnBehalf, PaidRoute};
 use monitor_runtime::credits::{self, Credits};
 use monitor_runtime::with_credits;
 
-use super::streams;
+use super::{again, streams};
 
 /// Bodies that began.
 #[derive(Clone, Default)]
@@ -137,6 +137,7 @@ impl Server {
                         .service(routes)
                         .service((times_out, free))
                         .configure(streams::configure)
+                        .configure(again::configure)
                         .service(
                             web::resource("/route/{id}")
                                 .wrap(PaidRoute::cost(5))
