@@ -40,7 +40,7 @@ pub(crate) fn of(page: &[&'static Core]) -> Vec<proto::MetricFamily> {
             core.series.overflowed() as f64
         }),
         family("monitor_series", SERIES, proto::MetricType::GAUGE, &|core| core.series.len() as f64),
-        family("monitor_series_limit", LIMIT, proto::MetricType::GAUGE, &|core| f64::from(core.limit)),
+        family("monitor_series_limit", LIMIT, proto::MetricType::GAUGE, &|core| core.series.limit() as f64),
     ]
 }
 

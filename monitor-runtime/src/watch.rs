@@ -22,6 +22,8 @@ use crate::clock;
 use crate::credits::CreditsError;
 use crate::health::{self, Trouble};
 use crate::metrics::Computed;
+#[cfg(feature = "actix")]
+use crate::metrics::raise_limit;
 use crate::outcome::{Outcome, ToOutcome};
 use crate::place::Place;
 
@@ -68,6 +70,15 @@ pub(crate) fn endpoint(name: &str) -> &'static Endpoint {
         API_RESPONSE_TIME_THRESHOLD.know(&API_RESPONSE_TIME_THRESHOLD { endpoint });
     }
     found.endpoint
+}
+
+/// Lets so many endpoints be judged each by itself, and be on the page.
+#[cfg(feature = "actix")]
+pub(crate) fn raise_endpoints(max: u32) {
+    NAMES.raise(max as usize);
+    raise_limit(ANOMALIES.family(), max.saturating_mul(Reason::ALL.len() as u32), "endpoint", max);
+    raise_limit(API_ERROR_RATE.family(), max, "endpoint", max);
+    raise_limit(API_RESPONSE_TIME_THRESHOLD.family(), max, "endpoint", max);
 }
 
 /// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; whether that is a latency;

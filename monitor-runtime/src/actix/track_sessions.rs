@@ -14,6 +14,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage, HttpRequest};
 use pin_project_lite::pin_project;
 
+use super::own::OwnPages;
 use crate::activity::{self, Activity};
 use crate::clock;
 
@@ -122,7 +123,7 @@ where
     fn new_transform(&self, inner: S) -> Self::Future {
         // The families are on the page before the first request.
         self.settings.activity();
-        ready(Ok(TrackSessionsService { inner, settings: Rc::clone(&self.settings) }))
+        ready(Ok(TrackSessionsService { inner, settings: Rc::clone(&self.settings), own_pages: OwnPages::default() }))
     }
 }
 
@@ -130,6 +131,7 @@ where
 pub struct TrackSessionsService<S> {
     inner: S,
     settings: Rc<Settings>,
+    own_pages: OwnPages,
 }
 
 impl<S> fmt::Debug for TrackSessionsService<S> {
@@ -152,7 +154,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let before = Before::of(&request);
-        self.settings.begin(&before);
+        self.settings.begin(&before, self.own_pages.have(&request));
         let settings = Rc::clone(&self.settings);
         TrackSessionsFuture { inner: self.inner.call(request), settings, before }
     }
@@ -221,8 +223,9 @@ impl Settings {
         self.activity.as_ref().unwrap_or_else(|| activity::global())
     }
 
-    fn begin(&self, before: &Before) {
-        if let Some(user) = &before.user {
+    /// Who looks at a page of the toolkit's own does not use the service.
+    fn begin(&self, before: &Before, own_page: bool) {
+        if let Some(user) = before.user.as_ref().filter(|_| !own_page) {
             self.activity().seen(user);
         }
         if let Some(Mark { text, opened }) = &before.session {

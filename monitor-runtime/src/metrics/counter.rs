@@ -14,6 +14,16 @@ impl<L: LabelSet> Counter<L> {
     pub fn with(&self, labels: L) -> CounterSeries {
         CounterSeries { cell: first_cell(&self.family, &labels) }
     }
+
+    /// [`with`](Self::with) for values whose number has an end.
+    #[cfg(feature = "actix")]
+    pub(crate) fn with_chosen(&self, labels: L, by: super::ChosenBy) -> CounterSeries {
+        let cell = match by {
+            super::ChosenBy::Program => super::first_cell_of_known(&self.family, &labels),
+            super::ChosenBy::Client => super::first_cell_of_chosen(&self.family, &labels),
+        };
+        CounterSeries { cell }
+    }
 }
 
 impl<L> Counter<L> {

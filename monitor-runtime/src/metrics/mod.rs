@@ -38,6 +38,34 @@ fn first_cell_of_known<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32
     cell
 }
 
+/// [`first_cell_of_known`] for label values of which a client chooses some.
+#[cfg(feature = "actix")]
+fn first_cell_of_chosen<L: LabelSet + ?Sized>(family: &Family, labels: &L) -> u32 {
+    let mut cell = cells::UNRESOLVED;
+    if let Some(core) = family.core() {
+        labels.with_texts(&mut |texts| cell = core.series.cell_of_chosen(texts));
+    }
+    cell
+}
+
+/// Makes room in a family for so many series, and for so many values of one of its labels.
+#[cfg(feature = "actix")]
+pub(crate) fn raise_limit(family: &Family, limit: u32, label: &str, values: u32) {
+    if let Some(core) = family.core() {
+        core.series.raise(limit, label, values);
+    }
+}
+
+/// Who chose the values of a series' labels.
+#[cfg(feature = "actix")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChosenBy {
+    /// The program: their number has an end, and the family's growth does not hold them back.
+    Program,
+    /// A client had a hand in it, of values that have an end.
+    Client,
+}
+
 /// Whether there is a series with exactly these label values.
 #[cfg(feature = "actix")]
 pub(crate) fn has_series<L: LabelSet>(family: &Family, labels: &L) -> bool {

@@ -8,8 +8,9 @@ use actix_web::dev::{ResourceMap, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header::HeaderName};
 
 use super::found::Found;
-use super::route::Route;
+use super::route::{Route, chosen_by};
 use super::settings::Settings;
+use crate::actix::own::OwnPages;
 use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
 use crate::clock;
@@ -23,6 +24,7 @@ pub(super) struct Worker {
     routes: OnceCell<ResourceMap>,
     in_flight: GaugeSeries,
     found: Found,
+    own_pages: OwnPages,
     /// What requests that are over kept their state in.
     #[expect(clippy::vec_box, reason = "the boxes go from request to request")]
     spare: RefCell<Vec<Box<Kept>>>,
@@ -39,14 +41,23 @@ impl Worker {
             routes: OnceCell::new(),
             in_flight: API_REQUESTS_IN_FLIGHT.with(API_REQUESTS_IN_FLIGHT {}),
             found: Found::new(&settings),
+            own_pages: OwnPages::default(),
             settings,
             spare: RefCell::default(),
         }
     }
 
-    /// The pattern that a path matches, whatever the guards.
-    fn pattern_of(&self, path: &str) -> Option<String> {
-        self.routes.get()?.match_pattern(path)
+    /// The route that a path matches, whatever the guards.
+    fn route_of(&self, path: &str) -> Rc<Route> {
+        let routes = self.routes.get();
+        let pattern = routes.and_then(|routes| routes.match_pattern(path));
+        self.found.with_pattern(&self.settings, pattern.as_deref(), || routes?.match_name(path))
+    }
+
+    /// Whether a request is to be left alone: one for a page of the toolkit's own, unless they are counted.
+    #[inline]
+    pub(super) fn leaves_out(&self, request: &ServiceRequest) -> bool {
+        !self.settings.counts_own_pages && self.own_pages.have(request)
     }
 
     fn record(&self, kept: &Kept, route: &Route, status: StatusCode, end: End) {
@@ -66,7 +77,7 @@ impl Worker {
         let is_error = self.settings.is_error(status);
         if is_error {
             let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
-            API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
+            API_REQUEST_ERRORS.with_chosen(API_REQUEST_ERRORS { endpoint, method }, chosen_by(method, status)).inc();
         }
         let observed = match end {
             End::Panicked => Observed::Panic,
@@ -83,19 +94,20 @@ impl Worker {
     fn record_body(&self, kept: &Kept) {
         let Some(route) = &kept.route else { return };
         let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
+        let by = chosen_by(method, kept.status);
         if kept.left != Left::NOTHING {
-            API_RESPONSE_BODIES_CUT.with(API_RESPONSE_BODIES_CUT { endpoint, method }).inc();
+            API_RESPONSE_BODIES_CUT.with_chosen(API_RESPONSE_BODIES_CUT { endpoint, method }, by).inc();
         }
         if self.settings.times_bodies {
             let seconds = clock::seconds_since(kept.start);
-            API_RESPONSE_BODY.with(API_RESPONSE_BODY { endpoint, method }).observe(seconds);
+            API_RESPONSE_BODY.with_chosen(API_RESPONSE_BODY { endpoint, method }, by).observe(seconds);
         }
     }
 
     /// There is no response, but a status.
     #[cold]
     fn record_without_response(&self, kept: &Kept, status: StatusCode, end: End) {
-        let route = self.found.with_pattern(&self.settings, self.pattern_of(&kept.path).as_deref());
+        let route = self.route_of(&kept.path);
         if !route.skipped {
             self.record(kept, &route, status, end);
         }
@@ -136,6 +148,7 @@ struct Kept {
     trace_id: Option<TraceId>,
     /// Known once it is recorded.
     route: Option<Rc<Route>>,
+    status: StatusCode,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -184,6 +197,7 @@ impl Watched {
         }
         self.worker.record(kept, &route, response.status(), End::Answered);
         kept.route = Some(route);
+        kept.status = response.status();
         kept.stage = Stage::Sent;
         kept.left = Left::NOTHING;
         if self.worker.settings.times_bodies {

@@ -13,6 +13,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use crate::activity;
+use crate::actix::own::OwnPages;
 use crate::charge::Receipt;
 use crate::credits::Credits;
 use crate::paid::know_operations;
@@ -125,7 +126,7 @@ where
     fn new_transform(&self, inner: S) -> Self::Future {
         // Its families are on the page before the first request.
         activity::global();
-        ready(Ok(OnBehalfService { inner, settings: Rc::clone(&self.settings) }))
+        ready(Ok(OnBehalfService { inner, settings: Rc::clone(&self.settings), own_pages: OwnPages::default() }))
     }
 }
 
@@ -133,6 +134,7 @@ where
 pub struct OnBehalfService<S, F> {
     inner: S,
     settings: Rc<Settings<F>>,
+    own_pages: OwnPages,
 }
 
 impl<S, F> fmt::Debug for OnBehalfService<S, F> {
@@ -188,7 +190,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let receipt = Arc::new(Receipt::default());
         let scope = self.settings.scope(&request).receipt(Arc::clone(&receipt));
-        if let Some(account) = scope.account() {
+        // Who looks at a page of the toolkit's own does not use the service.
+        if let Some(account) = scope.account().filter(|_| !self.own_pages.have(&request)) {
             activity::seen(account);
         }
         let inner = scope.run(|| self.inner.call(request));
