@@ -4,7 +4,7 @@ use prometheus::proto;
 
 use crate::metrics::family::Core;
 
-pub(crate) use crate::metrics::trouble::{Trouble, trouble};
+pub(crate) use crate::metrics::trouble::{Trouble, caught, trouble};
 
 /// How full the families of a page are, as three more families of it; on the page alone where the toolkit's own
 /// families stand. A family without labels has one series, and nothing to tell.

@@ -60,6 +60,10 @@ use crate::clock;
 /// | no session | one with something in it | [`session_opened`](Activity::session_opened) |
 /// | a session | none: purged, or emptied | [`session_closed`](Activity::session_closed) |
 ///
+/// A sign-in is one session: where the request has counted one itself, by `#[instrument(counter = USER_SESSIONS, ..)]` or
+/// [`activity::signed_in`], none is counted beside it. It is seen where it is counted on the request's own thread, which
+/// is wherever no `web::block` or spawned thread does it; of those, see [`without_sign_ins`](Self::without_sign_ins).
+///
 /// A session is told from others by a random name and the time it was opened, which it keeps in itself under
 /// `monitor_session`; so its length is right also when another process closes it. A sign-in that failed leaves no trace in
 /// a session: the handler calls [`sign_in_failed`](activity::sign_in_failed).
@@ -96,7 +100,8 @@ impl TrackSessions {
         self
     }
 
-    /// Leaves `user_sessions_total` to an attribute: `#[instrument(counter = USER_SESSIONS, ..)]` on the handler.
+    /// Leaves `user_sessions_total` to the application in all requests: for sign-ins that are counted on other threads, or
+    /// that are to be counted under names of their own only.
     #[must_use]
     pub fn without_sign_ins(mut self) -> Self {
         Rc::make_mut(&mut self.settings).counts_sign_ins = false;
@@ -156,7 +161,10 @@ where
         let before = Before::of(&request);
         self.settings.begin(&before, self.own_pages.have(&request));
         let settings = Rc::clone(&self.settings);
-        TrackSessionsFuture { inner: self.inner.call(request), settings, before }
+        let counted = settings.activity().sessions_counted_here();
+        let inner = self.inner.call(request);
+        let counted = settings.activity().sessions_counted_here() != counted;
+        TrackSessionsFuture { inner, settings, before, counted }
     }
 }
 
@@ -167,6 +175,8 @@ pin_project! {
         inner: F,
         settings: Rc<Settings>,
         before: Before,
+        // Whether the request has counted a session by itself.
+        counted: bool,
     }
 }
 
@@ -184,10 +194,14 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = polled!(this.inner.poll(context));
+        // Between two polls this thread serves others.
+        let counted = this.settings.activity().sessions_counted_here();
+        let answer = this.inner.poll(context);
+        *this.counted |= this.settings.activity().sessions_counted_here() != counted;
+        let answer = polled!(answer);
         // Where there is no response, the session is not saved either.
         if let Ok(response) = &answer {
-            this.settings.end(this.before, response.request());
+            this.settings.end(this.before, response.request(), *this.counted);
         }
         Poll::Ready(answer)
     }
@@ -233,7 +247,7 @@ impl Settings {
         }
     }
 
-    fn end(&self, before: &Before, request: &HttpRequest) {
+    fn end(&self, before: &Before, request: &HttpRequest, counted: bool) {
         let activity = self.activity();
         let user = request.get_identity().ok().and_then(|identity| identity.id().ok());
         if before.user != user {
@@ -242,7 +256,7 @@ impl Settings {
             }
             if let Some(user) = &user {
                 let method = request.extensions().get().map_or("session", |SignInMethod(method)| *method);
-                if self.counts_sign_ins {
+                if self.counts_sign_ins && !counted {
                     activity.signed_in(user, method);
                 } else {
                     activity.seen(user);

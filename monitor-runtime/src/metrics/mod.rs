@@ -25,7 +25,7 @@ pub use family::{DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared};
 pub use gauge::{Gauge, GaugeSeries, InFlight};
 pub use histogram::{DEFAULT_BUCKETS, Histogram, HistogramSeries, Timer};
 pub use label::{Label, LabelBuffer, LabelSet, LabelValue, NoLabels};
-pub use registration::{Conflict, RegisterError, RegisterErrors, Shape, register};
+pub use registration::{Conflict, Guarded, RegisterError, RegisterErrors, Shape, register};
 pub use site::Site;
 pub use user_label::{UserLabel, UserLabelError, user};
 

@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use crate::health::{self, Trouble};
 use crate::outcome::{Outcome, ToOutcome};
 
 /// A way that was found; as a value, it is what the other branch gives, which is taken.
@@ -73,7 +74,8 @@ pub trait Judge<T: ?Sized> {
 /// Tells the outcome of a value in the way that was found.
 #[inline]
 pub fn outcome<T: ?Sized, W: Judge<T>>(_: Way<W>, value: &T) -> Outcome {
-    W::outcome(value)
+    // What the application wrote may panic, after its body is done: the body's value is kept.
+    health::caught(Trouble::OutcomePanicked, || W::outcome(value)).unwrap_or(Outcome::Failure)
 }
 
 macro_rules! links {

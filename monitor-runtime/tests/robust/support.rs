@@ -99,11 +99,11 @@ pub(crate) fn sample(name: &str, labels: &[(&str, &str)]) -> f64 {
 
 /// Waits until `is` holds: what a server does after it has answered is seen a little later.
 pub(crate) fn eventually(what: &str, is: impl Fn() -> bool) {
-    for _ in 0..6_000 {
+    for _ in 0..300 {
         if is() {
             return;
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(20));
     }
     panic!("{what} did not come true");
 }

@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 use super::body::followed;
 use super::settings::Monitor;
 use super::watched::{End, Watched, Worker};
+use crate::watch;
 
 impl<S, B> Transform<S, ServiceRequest> for Monitor
 where
@@ -150,16 +151,25 @@ where
 /// left.
 #[inline(always)]
 fn guarded<T>(watched: &mut Option<Watched>, step: impl FnOnce() -> T) -> T {
-    struct OnPanic<'a>(&'a mut Option<Watched>);
+    struct OnPanic<'a>(&'a mut Option<Watched>, u64);
     impl Drop for OnPanic<'_> {
         fn drop(&mut self) {
-            if let Some(watched) = self.0.take() {
+            if let Some(mut watched) = self.0.take() {
+                if watch::failures_told_here() != self.1 {
+                    watched.is_told();
+                }
                 watched.end(StatusCode::INTERNAL_SERVER_ERROR, End::Panicked);
             }
         }
     }
-    let guard = OnPanic(watched);
+    let told = watch::failures_told_here();
+    let guard = OnPanic(watched, told);
     let done = step();
+    if watch::failures_told_here() != told
+        && let Some(watched) = guard.0
+    {
+        watched.is_told();
+    }
     std::mem::forget(guard);
     done
 }

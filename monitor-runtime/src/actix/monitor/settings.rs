@@ -9,6 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use crate::builtin::{
     API_REQUEST_ERRORS, API_REQUEST_LATENCY, API_REQUESTS, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY,
 };
+use crate::health::{Trouble, caught};
 use crate::metrics::{DEFAULT_LIMIT, TraceId, raise_limit};
 use crate::watch;
 
@@ -296,13 +297,15 @@ impl Settings {
     }
 
     pub(super) fn current_trace_id(&self) -> Option<TraceId> {
-        self.trace_id.0.as_ref().and_then(|current| current())
+        self.trace_id.0.as_ref().and_then(|current| caught(Trouble::TraceIdPanicked, current).flatten())
     }
 
     pub(super) fn is_error(&self, status: StatusCode) -> bool {
         match &self.is_error.0 {
             None => status.is_server_error(),
-            Some(is_error) => is_error(status),
+            Some(is_error) => {
+                caught(Trouble::ErrorRulePanicked, || is_error(status)).unwrap_or_else(|| status.is_server_error())
+            }
         }
     }
 }

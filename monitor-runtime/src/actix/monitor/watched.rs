@@ -14,6 +14,7 @@ use crate::actix::own::OwnPages;
 use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
 use crate::clock;
+use crate::health::{self, Trouble};
 use crate::metrics::{GaugeSeries, TraceId};
 use crate::watch;
 
@@ -86,7 +87,7 @@ impl Worker {
             End::Answered if status.is_client_error() => Observed::Refused,
             End::Answered => Observed::Success,
         };
-        watch::observe(series.endpoint, kept.start, seconds, timed, observed);
+        watch::observe(series.endpoint, kept.start, seconds, timed, observed, kept.told);
     }
 
     /// The body is over, whether it was sent to its end or not.
@@ -107,10 +108,14 @@ impl Worker {
     /// There is no response, but a status.
     #[cold]
     fn record_without_response(&self, kept: &Kept, status: StatusCode, end: End) {
-        let route = self.route_of(&kept.path);
-        if !route.skipped {
-            self.record(kept, &route, status, end);
-        }
+        // A handler may be panicking: a second panic that came out of here would abort the process.
+        let record = || {
+            let route = self.route_of(&kept.path);
+            if !route.skipped {
+                self.record(kept, &route, status, end);
+            }
+        };
+        health::caught(Trouble::RecordPanicked, record);
     }
 }
 
@@ -140,6 +145,8 @@ pub(super) struct Watched {
 struct Kept {
     stage: Stage,
     left: Left,
+    /// Whether a watched function within it has failed, and told it: one failing call is one event.
+    told: bool,
     /// When it came; once its body is sent, when that began.
     start: u64,
     method: Method,
@@ -214,6 +221,14 @@ impl Watched {
         }
     }
 
+    /// A watched function within it has told of its failure.
+    #[cold]
+    pub(super) fn is_told(&mut self) {
+        if let Some(kept) = self.kept.as_deref_mut() {
+            kept.told = true;
+        }
+    }
+
     /// Whether the time that the body takes is asked for.
     pub(super) fn times_body(&self) -> bool {
         self.worker.settings.times_bodies
@@ -268,6 +283,7 @@ impl Drop for Watched {
         let mut spare = self.worker.spare.borrow_mut();
         if spare.len() < Worker::SPARE && kept.path.capacity() <= Worker::LONGEST_PATH {
             kept.stage = Stage::Served;
+            kept.told = false;
             kept.path.clear();
             kept.route = None;
             spare.push(kept);

@@ -16,6 +16,7 @@ use crate::activity;
 use crate::actix::own::OwnPages;
 use crate::charge::Receipt;
 use crate::credits::Credits;
+use crate::health::{Trouble, caught};
 use crate::paid::know_operations;
 use crate::scope::{InScope, Scope};
 
@@ -154,7 +155,10 @@ impl<F> Settings<F> {
         F: Fn(&ServiceRequest) -> Option<A>,
         A: Into<Arc<str>>,
     {
-        let mut scope = (self.account)(request).map_or(Scope::NOBODY, Scope::of);
+        // Nobody's where it panics: what costs something is then refused.
+        let account =
+            caught(Trouble::AccountPanicked, || (self.account)(request).map(Into::<Arc<str>>::into)).flatten();
+        let mut scope = account.map_or(Scope::NOBODY, Scope::of);
         if let Some(ledger) = &self.ledger {
             scope = scope.ledger(ledger.clone());
         }
