@@ -83,19 +83,19 @@ pub(crate) fn raise_endpoints(max: u32) {
     raise_limit(API_RESPONSE_TIME_THRESHOLD.family(), max, "endpoint", max);
 }
 
-/// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; whether that is a latency;
-/// and what became of it.
+/// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; how much of that is its
+/// latency, NaN for none; what became of it, and whether that has been told already, under another name.
 #[inline]
 pub(crate) fn observe(
     endpoint: &'static Endpoint,
     start: u64,
     seconds: f64,
-    timed: bool,
+    latency: f64,
     observed: Observed,
     told: bool,
 ) {
     let at = clock::unix_ms(start, seconds);
-    let call = Seen { at, seconds: if timed { seconds as f32 } else { f32::NAN }, observed, told };
+    let call = Seen { at, seconds: latency as f32, observed, told };
     match endpoint.put(call) {
         Put::Waits => {}
         put => judge(endpoint, call, put),
@@ -322,7 +322,8 @@ impl Target for &'static Endpoint {
             Outcome::Panic => Observed::Panic,
             Outcome::Cancelled => Observed::Cancelled,
         };
-        observe(self, start, clock::seconds_since(start), true, observed, false);
+        let seconds = clock::seconds_since(start);
+        observe(self, start, seconds, seconds, observed, false);
         let reason = match observed {
             Observed::Exception => Reason::Exception,
             Observed::Panic => Reason::Panic,

@@ -85,12 +85,12 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // Alone on its thread, it can neither be within another nor have one within it.
         let watched = self.worker.settings.records(|| request.path())
             && !self.worker.leaves_out(&request)
             && (SERVICES.get() == 1 || request.extensions_mut().insert(IsWatched).is_none());
-        let mut watched = watched.then(|| Watched::start(&self.worker, &request));
+        let mut watched = watched.then(|| Watched::start(&self.worker, &mut request));
         let inner = guarded(&mut watched, || self.inner.call(request));
         MonitorFuture { inner, watched }
     }

@@ -10,6 +10,7 @@ use actix_web::http::{Method, StatusCode, header::HeaderName};
 use super::found::Found;
 use super::route::{Route, chosen_by};
 use super::settings::Settings;
+use super::upload::Waited;
 use crate::actix::own::OwnPages;
 use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
@@ -87,7 +88,10 @@ impl Worker {
             End::Answered if status.is_client_error() => Observed::Refused,
             End::Answered => Observed::Success,
         };
-        watch::observe(series.endpoint, kept.start, seconds, timed, observed, kept.told);
+        // That a client sends its body slowly is not for the endpoint to answer for.
+        let waited = kept.waited.as_ref().map_or(0.0, |waited| waited.seconds());
+        let latency = if timed { (seconds - waited).max(0.0) } else { f64::NAN };
+        watch::observe(series.endpoint, kept.start, seconds, latency, observed, kept.told);
     }
 
     /// The body is over, whether it was sent to its end or not.
@@ -153,6 +157,8 @@ struct Kept {
     /// Its route is found by this where there is no response. Copied, because a share of the request's own costs more.
     path: String,
     trace_id: Option<TraceId>,
+    /// How long its client had it wait for its body, if it has one.
+    waited: Option<Rc<Waited>>,
     /// Known once it is recorded.
     route: Option<Rc<Route>>,
     status: StatusCode,
@@ -179,7 +185,7 @@ impl Left {
 }
 
 impl Watched {
-    pub(super) fn start(worker: &Rc<Worker>, request: &ServiceRequest) -> Self {
+    pub(super) fn start(worker: &Rc<Worker>, request: &mut ServiceRequest) -> Self {
         worker.routes.get_or_init(|| request.resource_map().clone());
         worker.in_flight.inc();
         let start = clock::ticks();
@@ -191,6 +197,7 @@ impl Watched {
         }
         kept.path.push_str(request.path());
         kept.trace_id = trace_id_of(request);
+        kept.waited = Waited::of(request);
         Watched { worker: Rc::clone(worker), kept: Some(kept) }
     }
 
@@ -286,6 +293,7 @@ impl Drop for Watched {
             kept.told = false;
             kept.path.clear();
             kept.route = None;
+            kept.waited = None;
             spare.push(kept);
         }
     }

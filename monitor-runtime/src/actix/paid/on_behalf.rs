@@ -167,7 +167,8 @@ impl<F> Settings<F> {
         }
         // A key that is no text is no key that a ledger takes: it is refused there, not overlooked here.
         if let Some(key) = request.headers().get(&IDEMPOTENCY_KEY) {
-            scope = scope.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
+            // What stands for the bytes of one must not stand for those of another: a control character is refused too.
+            scope = scope.idempotency_key(std::str::from_utf8(key.as_bytes()).unwrap_or("\0"));
         }
         scope
     }
