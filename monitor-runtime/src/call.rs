@@ -1,7 +1,6 @@
 //! One measured call: a guard made when the body starts and told how it ended, or dropped and left to find out.
 
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::clock;
 use crate::health::{self, Trouble};
@@ -12,7 +11,7 @@ use crate::scope;
 
 /// Runs a label's expression. If it panics, the measurement is lost and the body is not.
 pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(expression)).map_err(|_| health::trouble(Trouble::LabelPanicked)).ok()
+    health::caught(Trouble::LabelPanicked, expression)
 }
 
 /// Which calls a counter counts; as a number, a bit for each outcome, so that no jump is needed to tell.

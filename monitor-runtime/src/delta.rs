@@ -2,7 +2,7 @@
 
 /// Runs an expression, checks what it added to one series, and gives its value back.
 ///
-/// Only what the current thread adds is seen: the numbers of each thread stand in a row of their own. So a test that
+/// Only what the current thread adds is seen, however many threads there are. So a test that
 /// runs on one thread, as `#[test]`, `#[tokio::test]` and `#[actix_web::test]` do, is not disturbed by those beside it.
 /// A histogram's delta is in observations, a gauge's in whole steps: what sets it, or moves it by a fraction, is not seen.
 ///

@@ -4,7 +4,7 @@ use prometheus::proto;
 
 use crate::metrics::family::Core;
 
-pub(crate) use crate::metrics::trouble::{Trouble, trouble};
+pub(crate) use crate::metrics::trouble::{Trouble, caught, trouble};
 
 /// How full the families of a page are, as three more families of it; on the page alone where the toolkit's own
 /// families stand. A family without labels has one series, and nothing to tell.
@@ -40,7 +40,7 @@ pub(crate) fn of(page: &[&'static Core]) -> Vec<proto::MetricFamily> {
             core.series.overflowed() as f64
         }),
         family("monitor_series", SERIES, proto::MetricType::GAUGE, &|core| core.series.len() as f64),
-        family("monitor_series_limit", LIMIT, proto::MetricType::GAUGE, &|core| f64::from(core.limit)),
+        family("monitor_series_limit", LIMIT, proto::MetricType::GAUGE, &|core| core.series.limit() as f64),
     ]
 }
 

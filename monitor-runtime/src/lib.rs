@@ -37,9 +37,9 @@ pub use prometheus;
 
 pub use exposition::{Format, encode};
 pub use metrics::{
-    Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Histogram, HistogramSeries, InFlight, Label,
-    LabelBuffer, LabelSet, LabelValue, NoLabels, RegisterError, RegisterErrors, Shape, Timer, TraceId, UserLabel,
-    UserLabelError, register,
+    Conflict, Counter, CounterSeries, DEFAULT_BUCKETS, Gauge, GaugeSeries, Guarded, Histogram, HistogramSeries,
+    InFlight, Label, LabelBuffer, LabelSet, LabelValue, NoLabels, RegisterError, RegisterErrors, Shape, Timer, TraceId,
+    UserLabel, UserLabelError, register,
 };
 pub use outcome::{Outcome, ToOutcome};
 pub use place::Place;

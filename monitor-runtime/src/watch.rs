@@ -1,18 +1,19 @@
 //! Watched calls: they are put before the detector of their name, and what it finds is counted, logged and told.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Once, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
 use crate::anomaly::saved::{self, RestoreError};
 use crate::anomaly::{
     Anomaly, Endpoint, Event, Findings, Given, Kind, LimitError, Limits, Muted, Names, News, OVERFLOW, Observed, Put,
-    Reason, Seen, State, StateError, Subscription, WatchError, WatchErrors, wrong_with,
+    Reason, Seen, Singles, State, StateError, Subscription, WatchError, WatchErrors, wrong_with,
 };
 #[cfg(feature = "toml")]
 use crate::anomaly::{LimitsFileError, LimitsFileMistake, file};
@@ -22,6 +23,8 @@ use crate::clock;
 use crate::credits::CreditsError;
 use crate::health::{self, Trouble};
 use crate::metrics::Computed;
+#[cfg(feature = "actix")]
+use crate::metrics::raise_limit;
 use crate::outcome::{Outcome, ToOutcome};
 use crate::place::Place;
 
@@ -54,6 +57,7 @@ pub fn tick() {
     for endpoint in NAMES.all().iter() {
         publish(endpoint, endpoint.tick());
     }
+    log_due(clock::unix_ms_now());
 }
 
 /// The endpoint of a name, and all that stands on the page of it.
@@ -70,12 +74,28 @@ pub(crate) fn endpoint(name: &str) -> &'static Endpoint {
     found.endpoint
 }
 
-/// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; whether that is a latency;
-/// and what became of it.
+/// Lets so many endpoints be judged each by itself, and be on the page.
+#[cfg(feature = "actix")]
+pub(crate) fn raise_endpoints(max: u32) {
+    NAMES.raise(max as usize);
+    raise_limit(ANOMALIES.family(), max.saturating_mul(Reason::ALL.len() as u32), "endpoint", max);
+    raise_limit(API_ERROR_RATE.family(), max, "endpoint", max);
+    raise_limit(API_RESPONSE_TIME_THRESHOLD.family(), max, "endpoint", max);
+}
+
+/// Puts a call before the detector: when it began, in [`clock::ticks`], and how long it took; how much of that is its
+/// latency, NaN for none; what became of it, and whether that has been told already, under another name.
 #[inline]
-pub(crate) fn observe(endpoint: &'static Endpoint, start: u64, seconds: f64, timed: bool, observed: Observed) {
-    let call =
-        Seen { at: clock::unix_ms(start, seconds), seconds: if timed { seconds as f32 } else { f32::NAN }, observed };
+pub(crate) fn observe(
+    endpoint: &'static Endpoint,
+    start: u64,
+    seconds: f64,
+    latency: f64,
+    observed: Observed,
+    told: bool,
+) {
+    let at = clock::unix_ms(start, seconds);
+    let call = Seen { at, seconds: latency as f32, observed, told };
     match endpoint.put(call) {
         Put::Waits => {}
         put => judge(endpoint, call, put),
@@ -107,12 +127,34 @@ fn publish(endpoint: &'static Endpoint, findings: Findings) {
         if lost > 0 {
             EVENTS_LOST.add(lost);
         }
-        log(&event);
+        match event.verdict.kind {
+            Kind::Single => log_single(&event),
+            Kind::Started | Kind::Repeated | Kind::Ended => log(&event),
+        }
     }
 }
 
+/// Logs the first of abnormal calls, and then a sum of them once a minute.
+fn log_single(event: &Event) {
+    if let Some(calls) = SINGLES.lock().unwrap_or_else(PoisonError::into_inner).take(event) {
+        log(&Event { calls, ..*event });
+    }
+}
+
+/// Logs the sums that are due.
+fn log_due(now: u64) {
+    let due = SINGLES.lock().unwrap_or_else(PoisonError::into_inner).due(now);
+    due.iter().for_each(log);
+}
+
+static SINGLES: Mutex<Singles> = Mutex::new(Singles::NONE);
+
 /// The event for `tracing`.
 fn log(event: &Event) {
+    health::caught(Trouble::LogPanicked, || say(event));
+}
+
+fn say(event: &Event) {
     let Event { endpoint, verdict, calls, .. } = *event;
     let since = verdict.since as f64 / 1e3;
     let (reason, severity) = (verdict.reason.as_str(), verdict.severity.as_str());
@@ -125,6 +167,7 @@ fn log(event: &Event) {
                 reason,
                 observed = verdict.observed,
                 expected = verdict.expected,
+                measure = verdict.reason.measure(),
                 since,
                 severity,
                 calls,
@@ -133,6 +176,7 @@ fn log(event: &Event) {
         };
     }
     match verdict.kind {
+        Kind::Single if calls > 1 => say!(WARN, "abnormal calls"),
         Kind::Single => say!(WARN, "abnormal call"),
         Kind::Started => say!(WARN, "anomaly began"),
         Kind::Repeated => say!(DEBUG, "anomaly goes on"),
@@ -250,6 +294,18 @@ impl Target for &'static WatchSite {
     }
 }
 
+thread_local! {
+    /// Failures of watched calls that this thread has told.
+    static FAILED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many failures of watched calls this thread has told, to be compared with how many later.
+#[cfg(feature = "actix")]
+#[inline]
+pub(crate) fn failures_told_here() -> u64 {
+    FAILED.try_with(Cell::get).unwrap_or(0)
+}
+
 impl Target for &'static Endpoint {
     #[inline]
     fn enter(self) {}
@@ -266,7 +322,16 @@ impl Target for &'static Endpoint {
             Outcome::Panic => Observed::Panic,
             Outcome::Cancelled => Observed::Cancelled,
         };
-        observe(self, start, clock::seconds_since(start), true, observed);
+        let seconds = clock::seconds_since(start);
+        observe(self, start, seconds, seconds, observed, false);
+        let reason = match observed {
+            Observed::Exception => Reason::Exception,
+            Observed::Panic => Reason::Panic,
+            Observed::Success | Observed::Refused | Observed::ServerError | Observed::Cancelled => return,
+        };
+        if !self.mutes(reason) {
+            let _ = FAILED.try_with(|failed| failed.set(failed.get().wrapping_add(1)));
+        }
     }
 }
 
@@ -343,8 +408,7 @@ pub fn on_event(capacity: usize, mut told: impl FnMut(Event) + Send + 'static) -
     thread::Builder::new().name("monitor-anomaly".to_owned()).spawn(move || {
         while !over.load(Ordering::Relaxed) {
             match subscription.next_within(PATIENCE) {
-                // The panic was reported where it happened.
-                Some(event) => drop(catch_unwind(AssertUnwindSafe(|| told(event)))),
+                Some(event) => drop(health::caught(Trouble::EventCallbackPanicked, || told(event))),
                 None => tick(),
             }
         }
@@ -643,7 +707,7 @@ impl Watched {
     pub fn run<T: Judged<M>, M>(self, block: impl FnOnce() -> T) -> T {
         let call = self.start();
         let value = block();
-        call.finish(value.outcome());
+        call.finish(outcome_of(&value));
         value
     }
 
@@ -653,7 +717,7 @@ impl Watched {
         let call = self.start();
         let future = future;
         let value = future.await;
-        call.finish(value.outcome());
+        call.finish(outcome_of(&value));
         value
     }
 
@@ -661,6 +725,11 @@ impl Watched {
     pub fn start(self) -> WatchedCall {
         WatchedCall { call: Call::start(self.endpoint, 1) }
     }
+}
+
+/// How a block ended, as its value says it, unless the value panics.
+fn outcome_of<T: Judged<M>, M>(value: &T) -> Outcome {
+    health::caught(Trouble::OutcomePanicked, || value.outcome()).unwrap_or(Outcome::Failure)
 }
 
 /// A call that is watched. Dropped before it was told its outcome, it panicked if its thread is panicking, and else it

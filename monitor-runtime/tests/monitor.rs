@@ -309,3 +309,74 @@ async fn a_known_route_is_on_the_page_before_its_first_request() {
     let wrong = Monitor::builder().known("/x", &["GE T"]).build().expect_err("no method").to_string();
     assert_eq!(wrong, "`known(\"GE T\")`: a method is a token, such as `GET`");
 }
+
+#[cfg(feature = "test-util")]
+#[actix_web::test]
+async fn a_slow_upload_is_no_high_latency_of_the_endpoint() {
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use actix_web::dev::Payload;
+    use monitor_runtime::clock::Manual;
+
+    const LATE: Duration = Duration::from_secs(10);
+    let time = Rc::new(Manual::start());
+    let by_handler = Rc::clone(&time);
+    let app = init_service(
+        App::new()
+            .wrap(Monitor::default())
+            .route("/upload/read", web::post().to(|body: Bytes| async move { body }))
+            .route(
+                "/upload/dropped",
+                web::post().to(|body: web::Payload| async move {
+                    drop(body);
+                    "unread"
+                }),
+            )
+            .route(
+                "/upload/slow",
+                web::post().to(move |body: Bytes| {
+                    by_handler.advance(LATE);
+                    async move { body }
+                }),
+            ),
+    )
+    .await;
+    // A client that sends the second half of its body ten seconds later.
+    let upload = |path: &str, time: Rc<Manual>| {
+        let mut step = 0;
+        let stream = futures_util::stream::poll_fn(move |context| {
+            step += 1;
+            match step {
+                1 => Poll::Ready(Some(Ok(Bytes::from_static(b"half ")))),
+                2 => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                3 => {
+                    time.advance(LATE);
+                    Poll::Ready(Some(Ok(Bytes::from_static(b"and half"))))
+                }
+                _ => Poll::Ready(None),
+            }
+        });
+        let mut request = TestRequest::post().uri(path).to_request();
+        request = request.replace_payload(Payload::Stream { payload: Box::pin(stream) }).0;
+        request
+    };
+    let high = |endpoint: &str| {
+        let labels = [("endpoint", endpoint), ("reason", "high_latency")];
+        sample_value("anomaly_detection_triggered_total", &labels).unwrap_or(0.0)
+    };
+    for path in ["/upload/read", "/upload/dropped", "/upload/slow"] {
+        monitor_runtime::anomaly::limits(path).latency_threshold(1.0).give().expect("limits");
+        let response = call_service(&app, upload(path, Rc::clone(&time))).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let body = body::to_bytes(response.into_body()).await.expect("a body");
+        assert_eq!(&body[..], if path == "/upload/dropped" { &b"unread"[..] } else { b"half and half" });
+    }
+    assert_eq!((high("/upload/read"), high("/upload/dropped"), high("/upload/slow")), (0.0, 0.0, 1.0));
+    // The time that the request took is still told.
+    let sum = [("endpoint", "/upload/read"), ("method", "POST")];
+    assert!(sample_value("api_request_latency_seconds_sum", &sum).is_some_and(|seconds| seconds >= 10.0));
+}

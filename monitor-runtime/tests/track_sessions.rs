@@ -11,7 +11,7 @@ use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, web};
 use monitor_runtime::activity::Activity;
 use monitor_runtime::actix::{OnBehalf, SignInMethod, TrackSessions};
 use monitor_runtime::prometheus::Registry;
-use monitor_runtime::{sample_value, sample_value_in};
+use monitor_runtime::{instrument, metrics, sample_value, sample_value_in};
 
 async fn login(request: HttpRequest, user: web::Path<String>) -> actix_web::Result<HttpResponse> {
     request.extensions_mut().insert(SignInMethod("password"));
@@ -208,4 +208,82 @@ async fn the_account_of_a_request_is_active_without_more_ado() {
         call_service(&service, TestRequest::get().insert_header(("x-account", account)).to_request()).await;
     }
     assert_eq!(day(), before + 2.0);
+}
+
+metrics! {
+    /// Sessions as the application declares them
+    counter USER_SESSIONS = "user_sessions_total" { auth_method: &'static str };
+}
+
+fn sign_in(request: &HttpRequest, user: &str) -> actix_web::Result<HttpResponse> {
+    Identity::login(&request.extensions(), user.to_owned())?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+#[instrument(counter = USER_SESSIONS, auth_method = "attribute")]
+async fn by_attribute(request: HttpRequest, user: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    actix_web::rt::task::yield_now().await;
+    sign_in(&request, &user)
+}
+
+#[instrument(counter = USER_SESSIONS, auth_method = "refused")]
+async fn refused_by_attribute() -> HttpResponse {
+    HttpResponse::Unauthorized().finish()
+}
+
+async fn by_hand(request: HttpRequest, user: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    USER_SESSIONS.with(USER_SESSIONS { auth_method: "hand" }).inc();
+    actix_web::rt::task::yield_now().await;
+    sign_in(&request, &user)
+}
+
+async fn by_signal(request: HttpRequest, user: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    monitor_runtime::activity::signed_in(user.as_bytes(), "signal");
+    sign_in(&request, &user)
+}
+
+async fn by_nobody(request: HttpRequest, user: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    // Long enough for the others to be served meanwhile on this thread.
+    for _ in 0..50 {
+        actix_web::rt::task::yield_now().await;
+    }
+    sign_in(&request, &user)
+}
+
+#[actix_web::test]
+async fn one_sign_in_is_one_session_however_it_is_counted() {
+    let app = init_service(
+        App::new()
+            .route("/attribute/{user}", web::post().to(by_attribute))
+            .route("/refused/{user}", web::post().to(refused_by_attribute))
+            .route("/hand/{user}", web::post().to(by_hand))
+            .route("/signal/{user}", web::post().to(by_signal))
+            .route("/nobody/{user}", web::post().to(by_nobody))
+            .wrap(TrackSessions::default())
+            .wrap(IdentityMiddleware::default())
+            .wrap(
+                SessionMiddleware::builder(CookieSessionStore::default(), Key::from(&[7; 64]))
+                    .cookie_secure(false)
+                    .build(),
+            ),
+    )
+    .await;
+    let sessions = |method: &str| sample_value("user_sessions_total", &[("auth_method", method)]).unwrap_or(0.0);
+    // Other tests of this process sign in under this name, so it is compared.
+    let before = sessions("session");
+    let ask = |path: &'static str| call_service(&app, TestRequest::post().uri(path).to_request());
+    // The second of those that nobody counts is served while the others are.
+    futures_util::future::join5(
+        ask("/nobody/ada"),
+        ask("/attribute/bob"),
+        ask("/hand/cy"),
+        ask("/signal/dan"),
+        ask("/refused/eve"),
+    )
+    .await;
+    ask("/nobody/fay").await;
+    for (method, count) in [("attribute", 1.0), ("hand", 1.0), ("signal", 1.0), ("refused", 0.0)] {
+        assert_eq!(sessions(method), count, "{method}");
+    }
+    assert_eq!(sessions("session") - before, 2.0);
 }

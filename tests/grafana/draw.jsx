@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { createTheme, dateTime, EventBusSrv, FieldType, getDisplayProcessor, toDataFrame, getFieldDisplayName } from "@grafana/data";
 import { GlobalStyles, PanelContextProvider, ThemeContext, TimeSeries } from "@grafana/ui";
 import "uplot/dist/uPlot.min.css";
+import { points } from "./points.mjs";
 
 const query = new URLSearchParams(location.search);
 const theme = createTheme({ colors: { mode: query.get("theme") || "dark" } });
@@ -17,6 +18,8 @@ async function frames(panel, from, to) {
     const { data, error } = await answer.json();
     if (error) throw new Error(`${panel.title}: ${error}`);
     for (const { metric, values } of data.result) {
+      const found = points(values);
+      if (!found) continue;
       const legend = target.legendFormat.replace(/{{\s*(\w+)\s*}}/g, (_, label) => metric[label] ?? "");
       const threshold = /threshold$/.test(legend);
       const defaults = panel.fieldConfig.defaults;
@@ -24,9 +27,9 @@ async function frames(panel, from, to) {
       const frame = toDataFrame({
         refId: target.refId,
         fields: [
-          { name: "Time", type: FieldType.time, values: values.map(([at]) => at * 1000), config: {} },
+          { name: "Time", type: FieldType.time, values: found.times, config: {} },
           {
-            name: "Value", type: FieldType.number, values: values.map(([, value]) => Number(value)), labels: metric,
+            name: "Value", type: FieldType.number, values: found.numbers, labels: metric,
             config: {
               ...defaults, displayNameFromDS: legend, ...(override.color && { color: override.color }),
               custom: { ...defaults.custom, ...(override["custom.lineStyle"] && { lineStyle: override["custom.lineStyle"], fillOpacity: 0 }) },

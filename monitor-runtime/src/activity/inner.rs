@@ -14,6 +14,7 @@ use super::sessions::Sessions;
 use super::windows::{Structure, Windows};
 use super::{sketch, table};
 use crate::clock;
+use crate::health::{Trouble, caught};
 
 pub(super) struct Inner {
     pub(super) key: Key,
@@ -110,7 +111,9 @@ impl Inner {
     pub(super) fn now(&self) -> u32 {
         let seconds = match &self.clock {
             Clock::Process => clock::uptime() as u32,
-            Clock::Given(clock) => u32::try_from(clock().as_secs()).unwrap_or(u32::MAX),
+            // None is before the latest second, where time then stands still.
+            Clock::Given(clock) => caught(Trouble::ActivityClockPanicked, clock)
+                .map_or(0, |time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
         };
         let now = ORIGIN.saturating_add(seconds).min(table::LAST_SECOND);
         let latest = self.latest.load(Relaxed);

@@ -30,7 +30,8 @@
 //! pick those that a sketch does not notice (Reviriego and Ting 2020; Paterson and Raynal 2022), whatever the hash.
 //!
 //! A function that `#[instrument(counter = USER_SESSIONS, auth_method = "password")]` counts by itself calls [`seen`] and
-//! [`session_opened`] instead of [`signed_in`], which would count the session twice. [`struct@USER_SESSIONS`] is that family;
+//! [`session_opened`] instead of [`signed_in`], which would count the session twice; the middleware `TrackSessions` sees by
+//! itself that a request has counted its session. [`struct@USER_SESSIONS`] is that family;
 //! where the application declares a `user_sessions_total` with the label `auth_method` itself, that one is meant.
 //!
 //! # Windows
@@ -170,7 +171,8 @@ pub struct Activity {
 impl Activity {
     /// A user has signed in, by `method`, such as `"password"` or `"token"`: counts a session, and the user is seen.
     ///
-    /// Not together with an attribute that counts [`struct@USER_SESSIONS`]: call [`seen`](Self::seen) there.
+    /// In a function whose attribute counts [`struct@USER_SESSIONS`], call [`seen`](Self::seen) instead. `TrackSessions` does
+    /// not count what was counted so within its request.
     pub fn signed_in(&self, user: impl AsRef<[u8]>, method: &'static str) {
         self.inner.families.sessions.with(USER_SESSIONS { auth_method: method }).inc();
         self.seen(user);
@@ -208,6 +210,12 @@ impl Activity {
         let now = self.inner.now();
         let opened = now.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX));
         self.inner.sessions.open(self.inner.key.tag(session.as_ref()), Session { opened, seen: now });
+    }
+
+    /// The sessions that this thread has counted, by whatever way, to be subtracted from what it has later.
+    #[cfg(feature = "actix-session")]
+    pub(crate) fn sessions_counted_here(&self) -> u64 {
+        self.inner.families.sessions.here_in_all()
     }
 
     /// A session ends, and its length is recorded. One that is not open is ignored.

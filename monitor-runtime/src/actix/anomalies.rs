@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::access::BearerToken;
+use super::own;
 use super::scrape::Scrape;
 use crate::anomaly::{self, Anomaly, State};
 use crate::clock;
@@ -78,7 +79,7 @@ impl HttpServiceFactory for Anomalies {
             let answer = answer(&request, token.as_ref());
             async move { answer }
         };
-        web::resource(path).default_service(web::to(answer)).register(config);
+        own::resource(&path).default_service(web::to(answer)).register(config);
     }
 }
 

@@ -7,6 +7,7 @@ mod dashboard;
 mod listener;
 mod monitor;
 mod outcome;
+mod own;
 mod pages;
 mod paid;
 mod scrape;

@@ -13,13 +13,12 @@ use actix_web::rt::{task, time};
 use actix_web::web::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use prometheus::Registry;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use crate::clock;
 use crate::exposition::{Format, encode};
 use crate::health::scrapes::{PAGE_BYTES, PAGE_SECONDS};
+use crate::metrics::registration::are_one;
 
 /// How many scrapes may wait for a place; a line of these costs little, an endless one would not.
 const WAITING: usize = 1_024;
@@ -390,37 +389,6 @@ impl MessageBody for Body {
         self.pausing = true;
         Poll::Ready(Some(Ok(piece)))
     }
-}
-
-/// Whether two handles are one registry, which a registry does not say: what is put into one of them is then in the
-/// other.
-pub(super) fn are_one(a: &Registry, b: &Registry) -> bool {
-    /// It is on no page, for it has no samples.
-    struct Mark(Desc);
-    impl Collector for Mark {
-        fn desc(&self) -> Vec<&Desc> {
-            vec![&self.0]
-        }
-        fn collect(&self) -> Vec<proto::MetricFamily> {
-            Vec::new()
-        }
-    }
-    let mark = || {
-        let desc = Desc::new("monitor_mark".to_owned(), "A mark.".to_owned(), Vec::new(), Default::default());
-        desc.map(|desc| Box::new(Mark(desc)) as Box<dyn Collector>)
-    };
-    let put = |registry: &Registry| mark().and_then(|mark| registry.register(mark));
-    let take = |registry: &Registry| mark().and_then(|mark| registry.unregister(mark));
-    if put(a).is_err() {
-        return false;
-    }
-    let different = put(b).is_ok();
-    // Both are our own marks, put there above.
-    let _ = take(a);
-    if different {
-        let _ = take(b);
-    }
-    !different
 }
 
 /// What stands behind these locks is whole at every moment.

@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus::Registry;
 
 use super::access::BearerToken;
+use super::own;
 use super::pages::{Body, Encoding, Failure, Kind, Pages};
 use crate::exposition::Format;
 use crate::health::scrapes::{self, ScrapeResult};
@@ -119,7 +120,7 @@ impl HttpServiceFactory for Scrape {
             let door = Arc::clone(&door);
             async move { door.answer(&request).await }
         };
-        web::resource(path).default_service(web::to(answer)).register(config);
+        own::resource(&path).default_service(web::to(answer)).register(config);
     }
 }
 

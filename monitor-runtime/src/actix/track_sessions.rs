@@ -14,6 +14,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage, HttpRequest};
 use pin_project_lite::pin_project;
 
+use super::own::OwnPages;
 use crate::activity::{self, Activity};
 use crate::clock;
 
@@ -59,6 +60,10 @@ use crate::clock;
 /// | no session | one with something in it | [`session_opened`](Activity::session_opened) |
 /// | a session | none: purged, or emptied | [`session_closed`](Activity::session_closed) |
 ///
+/// A sign-in is one session: where the request has counted one itself, by `#[instrument(counter = USER_SESSIONS, ..)]` or
+/// [`activity::signed_in`], none is counted beside it. It is seen where it is counted on the request's own thread, which
+/// is wherever no `web::block` or spawned thread does it; of those, see [`without_sign_ins`](Self::without_sign_ins).
+///
 /// A session is told from others by a random name and the time it was opened, which it keeps in itself under
 /// `monitor_session`; so its length is right also when another process closes it. A sign-in that failed leaves no trace in
 /// a session: the handler calls [`sign_in_failed`](activity::sign_in_failed).
@@ -95,7 +100,8 @@ impl TrackSessions {
         self
     }
 
-    /// Leaves `user_sessions_total` to an attribute: `#[instrument(counter = USER_SESSIONS, ..)]` on the handler.
+    /// Leaves `user_sessions_total` to the application in all requests: for sign-ins that are counted on other threads, or
+    /// that are to be counted under names of their own only.
     #[must_use]
     pub fn without_sign_ins(mut self) -> Self {
         Rc::make_mut(&mut self.settings).counts_sign_ins = false;
@@ -122,7 +128,7 @@ where
     fn new_transform(&self, inner: S) -> Self::Future {
         // The families are on the page before the first request.
         self.settings.activity();
-        ready(Ok(TrackSessionsService { inner, settings: Rc::clone(&self.settings) }))
+        ready(Ok(TrackSessionsService { inner, settings: Rc::clone(&self.settings), own_pages: OwnPages::default() }))
     }
 }
 
@@ -130,6 +136,7 @@ where
 pub struct TrackSessionsService<S> {
     inner: S,
     settings: Rc<Settings>,
+    own_pages: OwnPages,
 }
 
 impl<S> fmt::Debug for TrackSessionsService<S> {
@@ -152,9 +159,12 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let before = Before::of(&request);
-        self.settings.begin(&before);
+        self.settings.begin(&before, self.own_pages.have(&request));
         let settings = Rc::clone(&self.settings);
-        TrackSessionsFuture { inner: self.inner.call(request), settings, before }
+        let counted = settings.activity().sessions_counted_here();
+        let inner = self.inner.call(request);
+        let counted = settings.activity().sessions_counted_here() != counted;
+        TrackSessionsFuture { inner, settings, before, counted }
     }
 }
 
@@ -165,6 +175,8 @@ pin_project! {
         inner: F,
         settings: Rc<Settings>,
         before: Before,
+        // Whether the request has counted a session by itself.
+        counted: bool,
     }
 }
 
@@ -182,10 +194,14 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = polled!(this.inner.poll(context));
+        // Between two polls this thread serves others.
+        let counted = this.settings.activity().sessions_counted_here();
+        let answer = this.inner.poll(context);
+        *this.counted |= this.settings.activity().sessions_counted_here() != counted;
+        let answer = polled!(answer);
         // Where there is no response, the session is not saved either.
         if let Ok(response) = &answer {
-            this.settings.end(this.before, response.request());
+            this.settings.end(this.before, response.request(), *this.counted);
         }
         Poll::Ready(answer)
     }
@@ -221,8 +237,9 @@ impl Settings {
         self.activity.as_ref().unwrap_or_else(|| activity::global())
     }
 
-    fn begin(&self, before: &Before) {
-        if let Some(user) = &before.user {
+    /// Who looks at a page of the toolkit's own does not use the service.
+    fn begin(&self, before: &Before, own_page: bool) {
+        if let Some(user) = before.user.as_ref().filter(|_| !own_page) {
             self.activity().seen(user);
         }
         if let Some(Mark { text, opened }) = &before.session {
@@ -230,7 +247,7 @@ impl Settings {
         }
     }
 
-    fn end(&self, before: &Before, request: &HttpRequest) {
+    fn end(&self, before: &Before, request: &HttpRequest, counted: bool) {
         let activity = self.activity();
         let user = request.get_identity().ok().and_then(|identity| identity.id().ok());
         if before.user != user {
@@ -239,7 +256,7 @@ impl Settings {
             }
             if let Some(user) = &user {
                 let method = request.extensions().get().map_or("session", |SignInMethod(method)| *method);
-                if self.counts_sign_ins {
+                if self.counts_sign_ins && !counted {
                     activity.signed_in(user, method);
                 } else {
                     activity.seen(user);

@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) seconds: f32,
     /// How it ended.
     pub(crate) observed: Observed,
+    /// Whether its failure has been told under another name, that of a watched function within it: it is counted only.
+    pub(crate) told: bool,
 }
 
 /// How many calls wait in one tray.
@@ -55,7 +57,7 @@ struct Waiting {
 
 impl Default for Waiting {
     fn default() -> Self {
-        let none = Seen { at: 0, seconds: f32::NAN, observed: Observed::Success };
+        let none = Seen { at: 0, seconds: f32::NAN, observed: Observed::Success, told: false };
         Waiting { count: 0, calls: [none; WAITING_MAX] }
     }
 }
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     fn call(at: u64) -> Seen {
-        Seen { at, seconds: 0.1, observed: Observed::Success }
+        Seen { at, seconds: 0.1, observed: Observed::Success, told: false }
     }
 
     fn taken(batches: &Batches) -> Vec<u64> {

@@ -181,12 +181,15 @@ impl Endpoint {
         let mut findings = Findings::default();
         let mut judge = self.lock();
         let Judge { detector, muted, held, taken, .. } = &mut *judge;
-        let mut find = |verdict: Verdict| {
+        let mut find = |verdict: Verdict, told: bool| {
             if muted.has(verdict.reason) {
                 return;
             }
             if verdict.kind.is_counted() {
                 findings.counted[verdict.reason as usize] += 1;
+            }
+            if told {
+                return;
             }
             match held.get_mut(verdict.reason as usize) {
                 Some(held) if verdict.kind == Kind::Single => findings.told.extend(held.hold(verdict)),
@@ -198,11 +201,15 @@ impl Endpoint {
         self.calls.take(taken, |call| {
             any = true;
             detector.observe(call.at, f64::from(call.seconds), call.observed, &mut verdicts);
+            for verdict in verdicts.drain(..) {
+                let fails = matches!(verdict.reason, Reason::ServerError | Reason::Exception | Reason::Panic);
+                find(verdict, call.told && fails);
+            }
         });
         if let Some(now) = now {
             detector.tick(now, &mut verdicts);
         }
-        verdicts.into_iter().for_each(&mut find);
+        verdicts.into_iter().for_each(|verdict| find(verdict, false));
         if let Some(now) = now {
             findings.told.extend(held.iter_mut().filter_map(|held| held.release(now)));
         }
@@ -253,6 +260,11 @@ impl Endpoint {
         judge.muted = if file.muted == Muted::NONE { code.muted } else { file.muted };
         judge.detector.set_limits(over(file.limits, code.limits));
         self.note_threshold(judge);
+    }
+
+    /// Whether a reason is not asked for.
+    pub(crate) fn mutes(&self, reason: Reason) -> bool {
+        self.lock().muted.has(reason)
     }
 
     /// How it is now.
@@ -341,7 +353,7 @@ mod tests {
         };
         for (after, seconds, observed) in calls {
             at += after;
-            let call = Seen { at, seconds: *seconds, observed: *observed };
+            let call = Seen { at, seconds: *seconds, observed: *observed, told: false };
             match endpoint.put(call) {
                 Put::Waits if !one_by_one => {}
                 Put::Waits | Put::Ripe => judge(),

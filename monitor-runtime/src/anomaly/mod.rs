@@ -58,6 +58,7 @@ mod names;
 mod news;
 pub(crate) mod saved;
 mod series;
+mod singles;
 mod verdict;
 
 pub use detector::{Detector, Observed, StateError};
@@ -75,6 +76,7 @@ pub(crate) use batch::{Put, Seen};
 pub(crate) use endpoint::{Endpoint, Findings, Given, Muted};
 pub(crate) use names::{Names, OVERFLOW, wrong_with};
 pub(crate) use news::News;
+pub(crate) use singles::Singles;
 
 pub use crate::watch::{
     CallbackGuard, LimitsOf, WatchedPlace, check, endpoints, learn, limits, on_event, recent, restore, save, subscribe,

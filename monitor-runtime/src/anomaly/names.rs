@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
@@ -12,7 +13,8 @@ use super::endpoint::{Endpoint, Given};
 use super::limits::{LimitError, Limits};
 use crate::place::Place;
 
-/// How many names are watched; calls under more are judged together, as `_overflow`.
+/// How many names are watched unless `MonitorBuilder::series_limit` raises it; calls under more are judged together, as
+/// `_overflow`.
 pub const ENDPOINTS_MAX: usize = 1_000;
 /// Where what is beyond the bound is judged, and what has a name that cannot be.
 pub(crate) const OVERFLOW: &str = "_overflow";
@@ -20,14 +22,27 @@ pub(crate) const OVERFLOW: &str = "_overflow";
 const NAME_MAX_BYTES: usize = 128;
 
 /// The names that are watched, and what is known of others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
+    max: AtomicUsize,
     by_name: RwLock<HashMap<&'static str, &'static Endpoint, RandomState>>,
     /// The same in the order of their names, made when one comes: scrapes go through it and allocate nothing.
     in_order: RwLock<Arc<[&'static Endpoint]>>,
     /// What waits for a name's first call.
     awaited: Mutex<HashMap<String, Awaited>>,
     wrong: Mutex<Vec<WatchError>>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            max: AtomicUsize::new(ENDPOINTS_MAX),
+            by_name: RwLock::default(),
+            in_order: RwLock::default(),
+            awaited: Mutex::default(),
+            wrong: Mutex::default(),
+        }
+    }
 }
 
 /// What is to be said to a name when it comes.
@@ -44,6 +59,12 @@ pub(crate) struct Found {
 }
 
 impl Names {
+    /// Lets so many names be watched, if that is more than before.
+    #[cfg(any(test, feature = "actix"))]
+    pub(crate) fn raise(&self, max: usize) {
+        self.max.fetch_max(max, Ordering::Relaxed);
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&'static Endpoint> {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
@@ -54,7 +75,8 @@ impl Names {
             return Found { endpoint, new: false };
         }
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        let name = if by_name.len() < ENDPOINTS_MAX - 1 || by_name.contains_key(name) { name } else { OVERFLOW };
+        let max = self.max.load(Ordering::Relaxed);
+        let name = if by_name.len() < max - 1 || by_name.contains_key(name) { name } else { OVERFLOW };
         if let Some(endpoint) = by_name.get(name) {
             return Found { endpoint, new: false };
         }
@@ -118,7 +140,7 @@ impl Names {
 
     fn await_learned(&self, name: &str, learned: Vec<u8>) {
         let mut awaited = lock(&self.awaited);
-        if awaited.len() < ENDPOINTS_MAX || awaited.contains_key(name) {
+        if awaited.len() < self.max.load(Ordering::Relaxed) || awaited.contains_key(name) {
             awaited.entry(name.to_owned()).or_default().learned = Some(learned);
         }
     }
@@ -239,6 +261,9 @@ mod tests {
         assert_eq!([ENDPOINTS_MAX, ENDPOINTS_MAX + 1].map(named), [OVERFLOW; 2]);
         assert_eq!(named(7), "name 7", "those that were there are what they were");
         assert_eq!(names.all().len(), ENDPOINTS_MAX);
+        names.raise(ENDPOINTS_MAX + 1);
+        assert_eq!(named(ENDPOINTS_MAX + 2), format!("name {}", ENDPOINTS_MAX + 2));
+        assert_eq!(named(ENDPOINTS_MAX + 3), OVERFLOW);
     }
 
     #[test]

@@ -52,6 +52,17 @@ impl Reason {
         }
     }
 
+    /// What [`Verdict::observed`] and [`Verdict::expected`] are of this reason, and in which unit.
+    pub const fn measure(self) -> &'static str {
+        match self {
+            Reason::ServerError | Reason::Exception | Reason::Panic => "failed calls",
+            Reason::HighLatency => "latency of the call and its threshold, in seconds",
+            Reason::ErrorRateSpike => "share of calls that failed, and usually fail",
+            Reason::LatencyShift => "geometric mean of latencies, now and usually, in seconds",
+            Reason::TrafficSpike | Reason::TrafficDrop => "calls a second, now and usually",
+        }
+    }
+
     /// The reason with this text.
     pub fn of_str(text: &str) -> Option<Reason> {
         Reason::ALL.into_iter().find(|reason| reason.as_str() == text)

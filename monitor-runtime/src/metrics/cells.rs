@@ -8,7 +8,8 @@
 //! moved, and a scrape that adds the rows up sees no count go down.
 
 use std::array;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
@@ -90,6 +91,9 @@ pub(crate) fn add(cell: u32, n: u64) {
 fn add_away(cell: u32, n: u64) {
     if let Some((row, page)) = away(cell) {
         row.add(&page.0[in_page(cell)], n);
+        if row.shared {
+            note(cell, n);
+        }
     }
 }
 
@@ -105,10 +109,23 @@ pub(crate) fn observe(first: u32, bucket: usize, sum: usize, value: f64) {
 fn observe_away(first: u32, bucket: usize, sum: usize, value: f64) {
     let Some((row, page)) = away(first) else { return };
     let series = &page.0[in_page(first)..];
-    if let (Some(bucket), Some(sum)) = (series.get(bucket), series.get(sum)) {
-        row.add(bucket, 1);
+    if let (Some(count), Some(sum)) = (series.get(bucket), series.get(sum)) {
+        row.add(count, 1);
         row.add_f64(sum, value);
+        if row.shared {
+            note(first.wrapping_add(bucket as u32), 1);
+        }
     }
+}
+
+/// Notes what this thread adds to the shared row, if anybody asks [`here`].
+fn note(cell: u32, n: u64) {
+    let _ = NOTED.try_with(|noted| {
+        if let Some(noted) = &mut *noted.borrow_mut() {
+            let count = noted.entry(cell).or_insert(0);
+            *count = count.wrapping_add(n);
+        }
+    });
 }
 
 /// Adds to the gauge at `first`. Whole numbers go to this thread's own count, as `add(first, n)` does,
@@ -143,12 +160,22 @@ pub(crate) fn gauge(first: u32) -> f64 {
     CELLS.gauge(first)
 }
 
-/// What this thread's row holds of a count, for assertions about what this thread did. A thread that
-/// finds no row of its own reads the shared one.
+/// What this thread's row holds of a count, to be subtracted from what it holds later: so much did this thread add. Of a
+/// thread that finds no row of its own, what it added since it was first asked.
 pub(crate) fn here(cell: u32) -> u64 {
     // Taken before it is read: one that is taken later holds what its last thread counted meanwhile.
-    let own = KEEPER.try_with(Keeper::row).ok().flatten();
-    own.unwrap_or(CELLS.shared()).read(cell)
+    match KEEPER.try_with(Keeper::row).ok().flatten() {
+        Some(own) => own.read(cell),
+        None => noted(cell),
+    }
+}
+
+#[cold]
+fn noted(cell: u32) -> u64 {
+    // From now on it gets no row: what that holds would be no sequel to what is noted.
+    let _ = KEEPER.try_with(|keeper| keeper.shares.set(true));
+    let noted = NOTED.try_with(|noted| noted.borrow_mut().get_or_insert_default().get(&cell).copied());
+    noted.ok().flatten().unwrap_or(0)
 }
 
 /// What a scrape reads with: the rows' pages, looked up once for many cells.
@@ -165,17 +192,23 @@ thread_local! {
     /// This thread's row. No destructor either.
     static ROW: Cell<Option<&'static Row>> = const { Cell::new(None) };
     /// Gives the row back when the thread ends. Touched on the cold path only.
-    static KEEPER: Keeper = const { Keeper(Cell::new(None)) };
+    static KEEPER: Keeper = const { Keeper { row: Cell::new(None), shares: Cell::new(false) } };
+    /// What this thread added to the shared row since it was asked for it, by cell.
+    static NOTED: RefCell<Option<HashMap<u32, u64>>> = const { RefCell::new(None) };
 }
 
-struct Keeper(Cell<Option<&'static Row>>);
+struct Keeper {
+    row: Cell<Option<&'static Row>>,
+    /// Whether this thread shares row 0 for good.
+    shares: Cell<bool>,
+}
 
 impl Keeper {
     fn row(&self) -> Option<&'static Row> {
-        if self.0.get().is_none() {
-            self.0.set(CELLS.acquire());
+        if self.row.get().is_none() && !self.shares.get() {
+            self.row.set(CELLS.acquire());
         }
-        self.0.get()
+        self.row.get()
     }
 }
 
@@ -184,7 +217,7 @@ impl Drop for Keeper {
         // What other destructors of this thread still record goes to row 0.
         HOME.set(&[]);
         ROW.set(None);
-        if let Some(row) = self.0.take() {
+        if let Some(row) = self.row.take() {
             CELLS.release(row);
         }
     }

@@ -14,9 +14,29 @@ impl<L: LabelSet> Counter<L> {
     pub fn with(&self, labels: L) -> CounterSeries {
         CounterSeries { cell: first_cell(&self.family, &labels) }
     }
+
+    /// [`with`](Self::with) for values whose number has an end.
+    #[cfg(feature = "actix")]
+    pub(crate) fn with_chosen(&self, labels: L, by: super::ChosenBy) -> CounterSeries {
+        let cell = match by {
+            super::ChosenBy::Program => super::first_cell_of_known(&self.family, &labels),
+            super::ChosenBy::Client => super::first_cell_of_chosen(&self.family, &labels),
+        };
+        CounterSeries { cell }
+    }
 }
 
 impl<L> Counter<L> {
+    /// What this thread has counted in all series, to be subtracted from what it has later.
+    #[cfg(feature = "actix-session")]
+    pub(crate) fn here_in_all(&self) -> u64 {
+        let mut here = 0_u64;
+        if let Some(core) = self.family.core() {
+            core.series.for_each(&mut |_, cell| here = here.wrapping_add(cells::here(cell)));
+        }
+        here
+    }
+
     /// The registry's family of this name and these labels, if the application declares it in its own words; else one of
     /// its own.
     pub(crate) fn joining(&self, registry: &prometheus::Registry) -> Result<Self, super::RegisterError> {

@@ -23,6 +23,16 @@ impl<L: LabelSet> Histogram<L> {
     pub fn with(&self, labels: L) -> HistogramSeries {
         HistogramSeries { bounds: self.family.bounds(), first: first_cell(&self.family, &labels) }
     }
+
+    /// [`with`](Self::with) for values whose number has an end.
+    #[cfg(feature = "actix")]
+    pub(crate) fn with_chosen(&self, labels: L, by: super::ChosenBy) -> HistogramSeries {
+        let cell = match by {
+            super::ChosenBy::Program => super::first_cell_of_known(&self.family, &labels),
+            super::ChosenBy::Client => super::first_cell_of_chosen(&self.family, &labels),
+        };
+        HistogramSeries { bounds: self.family.bounds(), first: cell }
+    }
 }
 
 // The bound stands on each method, so that rustc explains it in the words of `NoLabels`.

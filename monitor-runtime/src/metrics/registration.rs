@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,7 +13,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
 use super::family::{Computed, Core, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Family, Kind};
-use super::trouble::{Trouble, troubles};
+use super::trouble::{Trouble, caught, trouble, troubles};
 use crate::place::Place;
 
 /// Registers every declared family.
@@ -136,10 +137,66 @@ pub(crate) fn gather(registry: &Registry, ours: &mut Vec<&'static Core>) -> Vec<
     if !REGISTERING.get() {
         inventory::iter::<Computed>.into_iter().for_each(|computed| (computed.refresh)());
     }
+    let before = ours.len();
     let asked = Asked::start(Whom::Plain, std::mem::take(ours));
-    let others = registry.gather();
+    let others = gathered(registry);
     *ours = asked.finish();
-    others
+    match others {
+        Some(others) => others,
+        // What others gave is lost with the panic. Ours are known, but by whom the book is open.
+        None if REGISTERING.get() => Vec::new(),
+        None => {
+            trouble(Trouble::CollectorPanicked);
+            ours.truncate(before);
+            let book = BOOK.lock().unwrap_or_else(PoisonError::into_inner).cores.clone();
+            ours.extend(
+                book.iter().filter(|there| there.core.handed_over && there.is_in(registry)).map(|there| there.core),
+            );
+            Vec::new()
+        }
+    }
+}
+
+/// What a registry gathers; `None` where one of its collectors panics.
+fn gathered(registry: &Registry) -> Option<Vec<proto::MetricFamily>> {
+    let gather = AssertUnwindSafe(|| registry.gather());
+    // What is dropped may panic in its turn.
+    catch_unwind(gather).map_err(std::mem::forget).ok()
+}
+
+/// A collector whose panic is its own: its families are left out, it is counted in
+/// `monitor_instrumentation_errors_total{kind="collector_panicked"}`, and the page has everything else. A registry does not
+/// tell whose panic it was, so without this all families but those of `metrics!` are missing from such a page.
+///
+/// ```
+/// use monitor_runtime::{Guarded, prometheus};
+///
+/// let queue = prometheus::IntGauge::new("queue_length", "Jobs that wait")?;
+/// prometheus::default_registry().register(Box::new(Guarded::new(queue.clone())))?;
+/// # Ok::<(), prometheus::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guarded<C>(C);
+
+impl<C: Collector> Guarded<C> {
+    /// Around `collector`.
+    pub const fn new(collector: C) -> Self {
+        Guarded(collector)
+    }
+}
+
+impl<C: Collector> Collector for Guarded<C> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        if READY.load(Acquire) && !REGISTERING.get() {
+            return caught(Trouble::CollectorPanicked, || self.0.collect()).unwrap_or_default();
+        }
+        // The registry is locked, and the family that counts may not be in it yet.
+        catch_unwind(AssertUnwindSafe(|| self.0.collect())).map_err(std::mem::forget).unwrap_or_default()
+    }
 }
 
 /// Whose cores are handed over.
@@ -208,10 +265,23 @@ impl Collector for InRegistry {
     }
 }
 
+/// A family, and the registry that it was put into.
+#[derive(Clone)]
+struct Placed {
+    core: &'static Core,
+    registry: Registry,
+}
+
+impl Placed {
+    fn is_in(&self, registry: &Registry) -> bool {
+        are_one(&self.registry, registry)
+    }
+}
+
 /// Every family that was ever registered, and what went wrong. Its lock is held while a registry is asked, never while
 /// a measurement is made.
 struct Book {
-    cores: Vec<&'static Core>,
+    cores: Vec<Placed>,
     declared: bool,
     errors: Vec<RegisterError>,
 }
@@ -266,8 +336,16 @@ impl Book {
         if family.core.get().is_some() {
             return;
         }
-        let registry = (family.declaration.registry)();
-        let placed = self.place(family.kind, &family.declaration, registry, Fit::Exact);
+        let Declaration { name, place, registry, .. } = family.declaration;
+        let placed = match catch_unwind(registry) {
+            Ok(registry) => self.place(family.kind, &family.declaration, registry, Fit::Exact),
+            Err(payload) => {
+                // What is dropped may panic in its turn.
+                std::mem::forget(payload);
+                let reason = "the function that gives its registry panicked".to_owned();
+                Err(RegisterError::Taken { name, place, reason })
+            }
+        };
         let core = placed.or_else(|error| {
             self.errors.push(error);
             Core::new(family.kind, &family.declaration, false).ok_or(())
@@ -289,8 +367,8 @@ impl Book {
         registry: &Registry,
         fit: Fit,
     ) -> Result<&'static Core, RegisterError> {
-        let suspects: Vec<&'static Core> =
-            self.cores.iter().copied().filter(|core| clash(core, kind, declaration.name)).collect();
+        let suspects: Vec<Placed> =
+            self.cores.iter().filter(|there| clash(there.core, kind, declaration.name)).cloned().collect();
         if let Some(core) = first_of(suspects, registry) {
             return if core.name == declaration.name && core.kind == kind && fit.fits(core, declaration) {
                 Ok(core)
@@ -316,20 +394,58 @@ impl Book {
         let core = Core::new(kind, declaration, is_plain(registry))
             .ok_or(RegisterError::Full { name: declaration.name, place: declaration.place })?;
         registry.register(Box::new(InRegistry { core, desc })).map_err(|error| taken(error.to_string()))?;
-        self.cores.push(core);
+        self.cores.push(Placed { core, registry: registry.clone() });
         Ok(core)
     }
 }
 
+/// Whether two handles are one registry, which a registry does not say: what is put into one of them is then in the
+/// other.
+pub(crate) fn are_one(a: &Registry, b: &Registry) -> bool {
+    /// It is on no page, for it has no samples.
+    struct Mark(Desc);
+    impl Collector for Mark {
+        fn desc(&self) -> Vec<&Desc> {
+            vec![&self.0]
+        }
+        fn collect(&self) -> Vec<proto::MetricFamily> {
+            Vec::new()
+        }
+    }
+    let mark = || {
+        let desc = Desc::new("monitor_mark".to_owned(), "A mark.".to_owned(), Vec::new(), Default::default());
+        desc.map(|desc| Box::new(Mark(desc)) as Box<dyn Collector>)
+    };
+    let put = |registry: &Registry| mark().and_then(|mark| registry.register(mark));
+    let take = |registry: &Registry| mark().and_then(|mark| registry.unregister(mark));
+    // One at a time, or the one finds the other's mark.
+    static ASKING: Mutex<()> = Mutex::new(());
+    let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if put(a).is_err() {
+        return false;
+    }
+    let different = put(b).is_ok();
+    // Both are our own marks, put there above.
+    let _ = take(a);
+    if different {
+        let _ = take(b);
+    }
+    !different
+}
+
 /// The first of these families that `registry` holds. Only the registry knows: two handles may be one registry.
-fn first_of(suspects: Vec<&'static Core>, registry: &Registry) -> Option<&'static Core> {
+fn first_of(suspects: Vec<Placed>, registry: &Registry) -> Option<&'static Core> {
     if suspects.is_empty() {
         return None;
     }
     let asked = Asked::start(Whom::All, Vec::new());
-    registry.gather();
+    let whole = gathered(registry).is_some();
     let there = asked.finish();
-    suspects.into_iter().find(|core| there.iter().any(|other| std::ptr::eq(*other, *core)))
+    let is_there = |suspect: &Placed| {
+        // Where a collector panics, what was put there is taken to be there yet.
+        if whole { there.iter().any(|other| std::ptr::eq(*other, suspect.core)) } else { suspect.is_in(registry) }
+    };
+    suspects.into_iter().find(is_there).map(|there| there.core)
 }
 
 /// Whether a registry shows names as they are. The default one does; any other is asked with a family of its own,
@@ -357,9 +473,9 @@ fn is_plain(registry: &Registry) -> bool {
         return false;
     }
     let _asked = Asked::start(Whom::All, Vec::new());
-    let plain = registry
-        .gather()
+    let plain = gathered(registry)
         .iter()
+        .flatten()
         .any(|family| family.name() == NAME && family.get_metric().iter().all(|metric| metric.get_label().is_empty()));
     // Our own probe, registered above: it is there.
     let _ = registry.unregister(Box::new(same));

@@ -177,18 +177,45 @@ impl SeriesTable {
     #[cold]
     #[inline(never)]
     fn cell_for_new(&self, values: &[&str]) -> u32 {
-        self.cell_for(values, Growth::allows)
+        self.cell_for(values, |_, growth| growth.allows())
     }
 
     /// [`cell`](Self::cell) for values that the program itself knows: no flood of them is to be feared.
     pub(crate) fn cell_of_known(&self, values: &[&str]) -> u32 {
         match self.find(values) {
             Some(cell) => cell,
-            None => self.cell_for(values, |_| true),
+            None => self.cell_for(values, |_, _| true),
         }
     }
 
-    fn cell_for(&self, values: &[&str], may_grow: fn(&mut Growth) -> bool) -> u32 {
+    /// [`cell_of_known`](Self::cell_of_known) for values of which a client chooses some: together with all others they
+    /// fill at most half of the table, so that there is room for those that the program chooses.
+    #[cfg(feature = "actix")]
+    pub(crate) fn cell_of_chosen(&self, values: &[&str]) -> u32 {
+        match self.find(values) {
+            Some(cell) => cell,
+            None => self.cell_for(values, |table, _| table.series.items.len() < table.series.limit() / 2),
+        }
+    }
+
+    /// How many series there may be, besides the one for what overflows.
+    pub(crate) fn limit(&self) -> usize {
+        self.series.limit()
+    }
+
+    /// Makes room for so many series, and for so many values of one label. What has more keeps it.
+    #[cfg(any(test, feature = "actix"))]
+    pub(crate) fn raise(&self, limit: u32, label: &str, values: u32) {
+        let _adding = lock(&self.adding);
+        self.series.raise(limit);
+        for (known, label) in self.known.iter().zip(self.labels.iter().map(|of| of.name == label)) {
+            if let (Some(known), true) = (known, label) {
+                known.raise(values);
+            }
+        }
+    }
+
+    fn cell_for(&self, values: &[&str], may_grow: fn(&Self, &mut Growth) -> bool) -> u32 {
         if values.len() != self.labels.len() {
             return self.overflow();
         }
@@ -202,7 +229,7 @@ impl SeriesTable {
         if let Some(cell) = self.cell_without_adding(&mut values) {
             return cell;
         }
-        if !may_grow(&mut growth) {
+        if !may_grow(self, &mut growth) {
             return self.overflow();
         }
         let Some(cell) = (self.reserve)(self.cells_per_series) else {
@@ -430,7 +457,7 @@ fn clean(value: &str) -> Cow<'_, str> {
 ///
 /// `push` is called by one thread at a time; everything else at any time, without a lock.
 struct Set<T> {
-    limit: usize,
+    limit: AtomicUsize,
     items: List<T>,
     index: Index,
 }
@@ -454,11 +481,25 @@ impl Hashed for Value {
 impl<T: Hashed> Set<T> {
     fn new(limit: u32) -> Set<T> {
         let limit = (limit as usize).min(Index::LARGEST);
-        Set { limit, items: List::new(limit), index: Index::new() }
+        Set { limit: AtomicUsize::new(limit), items: List::new(limit), index: Index::new() }
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Called by one thread at a time, as `push` is.
+    #[cfg(any(test, feature = "actix"))]
+    fn raise(&self, limit: u32) {
+        let limit = (limit as usize).min(Index::LARGEST);
+        if limit > self.limit() {
+            self.items.make_room();
+            self.limit.store(limit, Ordering::Relaxed);
+        }
     }
 
     fn is_full(&self) -> bool {
-        self.items.len() >= self.limit
+        self.items.len() >= self.limit()
     }
 
     #[inline(always)]
@@ -482,16 +523,41 @@ impl<T: Hashed> Set<T> {
 
 /// A list that only grows, in pages that never move.
 struct List<T> {
-    pages: Box<[OnceLock<Box<ListPage<T>>>]>,
+    pages: Pages<T>,
+    /// After those, once the limit was raised.
+    more: OnceLock<Pages<T>>,
     len: AtomicUsize,
 }
+
+type Pages<T> = Box<[OnceLock<Box<ListPage<T>>>]>;
 
 type ListPage<T> = [OnceLock<T>; LIST_PAGE];
 const LIST_PAGE: usize = if cfg!(loom) { 2 } else { 32 };
 
 impl<T> List<T> {
     fn new(limit: usize) -> List<T> {
-        List { pages: (0..limit.div_ceil(LIST_PAGE)).map(|_| OnceLock::new()).collect(), len: AtomicUsize::new(0) }
+        let pages = (0..limit.div_ceil(LIST_PAGE)).map(|_| OnceLock::new()).collect();
+        List { pages, more: OnceLock::new(), len: AtomicUsize::new(0) }
+    }
+
+    /// For as many as an index holds: half a megabyte, so only where it is asked for.
+    #[cfg(any(test, feature = "actix"))]
+    fn make_room(&self) {
+        let pages = Index::LARGEST.div_ceil(LIST_PAGE).saturating_sub(self.pages.len());
+        self.more.get_or_init(|| (0..pages).map(|_| OnceLock::new()).collect());
+    }
+
+    #[inline(always)]
+    fn page(&self, number: usize) -> Option<&OnceLock<Box<ListPage<T>>>> {
+        match self.pages.get(number) {
+            Some(page) => Some(page),
+            None => self.later_page(number - self.pages.len()),
+        }
+    }
+
+    #[cold]
+    fn later_page(&self, number: usize) -> Option<&OnceLock<Box<ListPage<T>>>> {
+        self.more.get()?.get(number)
     }
 
     fn len(&self) -> usize {
@@ -500,18 +566,19 @@ impl<T> List<T> {
 
     #[inline(always)]
     fn get(&self, number: usize) -> Option<&T> {
-        self.pages.get(number / LIST_PAGE)?.get()?[number % LIST_PAGE].get()
+        self.page(number / LIST_PAGE)?.get()?[number % LIST_PAGE].get()
     }
 
     fn iter(&self) -> impl Iterator<Item = &T> {
         // Page by page: nothing is looked up, and the items have no gaps.
-        self.pages.iter().map_while(OnceLock::get).flat_map(|page| page.iter()).map_while(OnceLock::get)
+        let pages = self.pages.iter().chain(self.more.get().into_iter().flatten());
+        pages.map_while(OnceLock::get).flat_map(|page| page.iter()).map_while(OnceLock::get)
     }
 
     /// The number that `item` got.
     fn push(&self, item: T) -> Option<usize> {
         let number = self.len();
-        let page = self.pages.get(number / LIST_PAGE)?.get_or_init(|| Box::new(array::from_fn(|_| OnceLock::new())));
+        let page = self.page(number / LIST_PAGE)?.get_or_init(|| Box::new(array::from_fn(|_| OnceLock::new())));
         page[number % LIST_PAGE].set(item).ok()?;
         self.len.store(number + 1, Ordering::Release);
         Some(number)

@@ -10,6 +10,7 @@ use super::first_cell_of_known;
 use super::gauge::{Gauge, GaugeSeries};
 use super::histogram::{Histogram, HistogramSeries};
 use super::label::LabelSet;
+use super::trouble::{Trouble, caught};
 
 /// One series of a call site whose label values never change.
 pub struct Site {
@@ -91,7 +92,9 @@ impl Site {
 
     #[cold]
     fn find(&self) -> u32 {
-        let cell = first_cell_of_known(self.family, self.labels);
+        // Where a type writes its own labels.
+        let find = || first_cell_of_known(self.family, self.labels);
+        let cell = caught(Trouble::LabelPanicked, find).unwrap_or(UNRESOLVED);
         self.cell.store(cell, Relaxed);
         cell
     }

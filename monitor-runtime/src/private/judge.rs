@@ -12,6 +12,7 @@ use actix_web::{Responder, ResponseError};
 
 #[cfg(feature = "actix")]
 use crate::actix::of_response_error;
+use crate::health::{self, Trouble};
 use crate::outcome::{BeginsWithStatus, Outcome, ToOutcome, ToVerdict, Verdict};
 
 /// A way that was found; as a value, it is what the other branch gives, which is taken.
@@ -78,7 +79,8 @@ pub trait Judge<T: ?Sized> {
 /// What a value says in the way that was found.
 #[inline]
 pub fn outcome<T: ?Sized, W: Judge<T>>(_: Way<W>, value: &T) -> Verdict {
-    W::verdict(value)
+    // What the application wrote may panic, after its body is done: the body's value is kept.
+    health::caught(Trouble::OutcomePanicked, || W::verdict(value)).unwrap_or(Verdict::Ended(Outcome::Failure))
 }
 
 /// What an error says that says nothing of itself.

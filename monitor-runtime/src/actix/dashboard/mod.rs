@@ -20,6 +20,7 @@ use prometheus::Registry;
 use self::answer::{answer, busy};
 use self::sampler::Sampler;
 use super::access::BearerToken;
+use super::own;
 use super::pages::Encoding;
 use super::scrape::{Scrape, encoding};
 use crate::dashboard::assets::{ASSETS, PAGE};
@@ -44,9 +45,11 @@ const VIEWERS: usize = 32;
 /// use monitor_runtime::actix::{Monitor, api_metrics, dashboard};
 ///
 /// # async fn run() -> std::io::Result<()> {
-/// let monitor = Monitor::builder().skip("/monitor").skip("/monitor/{file}").build().expect("paths");
-/// HttpServer::new(move || {
-///     App::new().wrap(monitor.clone()).service(dashboard("/monitor")).service(api_metrics("/monitoring/api-metrics"))
+/// HttpServer::new(|| {
+///     App::new()
+///         .wrap(Monitor::default())
+///         .service(dashboard("/monitor"))
+///         .service(api_metrics("/monitoring/api-metrics"))
 /// })
 /// .bind(("127.0.0.1", 8080))?
 /// .run()
@@ -237,8 +240,10 @@ impl HttpServiceFactory for Dashboard {
         let Source { registry, interval, token } = source;
         let sampler = Sampler::of(&registry, interval);
         let places = sampler.places(viewers);
-        let others = move |request: HttpRequest, name: web::Path<String>| {
-            let answer = refused(&request, token.as_ref()).unwrap_or_else(|| match name.as_str() {
+        let others = move |request: HttpRequest| {
+            // By its name: the scopes around may have values of their own.
+            let name = request.match_info().query("file");
+            let answer = refused(&request, token.as_ref()).unwrap_or_else(|| match name {
                 "feed" => feed::answer(&request, &sampler, &places),
                 name => match FILES.iter().find(|(found, _)| *found == name) {
                     Some((_, file)) => file.answer(&request),
@@ -248,8 +253,8 @@ impl HttpServiceFactory for Dashboard {
             async move { answer }
         };
         let files = format!("{path}/{{file}}");
-        web::resource(path).default_service(web::to(first)).register(config);
-        web::resource(files).default_service(web::to(others)).register(config);
+        own::resource(&path).default_service(web::to(first)).register(config);
+        own::resource(&files).default_service(web::to(others)).register(config);
     }
 }
 
@@ -261,7 +266,7 @@ impl HttpServiceFactory for ApiMetrics {
             let answer = refused(&request, token.as_ref()).unwrap_or_else(|| summary(&sampler));
             async move { answer }
         };
-        web::resource(path).default_service(web::to(answer)).register(config);
+        own::resource(&path).default_service(web::to(answer)).register(config);
     }
 }
 

@@ -11,13 +11,13 @@ use prometheus::Registry;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::super::pages::are_one;
 use super::viewers::{Places, lock};
 use crate::anomaly;
 use crate::clock;
 use crate::dashboard::record::Record;
 use crate::dashboard::summary::{Everything, News};
 use crate::exposition::page::Page;
+use crate::metrics::registration::are_one;
 
 /// How many messages a viewer may fall behind before it misses some.
 const BEHIND: usize = 4;

@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use super::matches::Matches;
 use super::route::Route;
 use super::settings::Settings;
+use crate::actix::own::is_own;
 
 /// The routes seen: an app has only so many.
 pub(super) struct Found {
@@ -33,7 +34,7 @@ impl Found {
             by_name: RefCell::default(),
             named: Cell::new(true),
             by_match: RefCell::default(),
-            unmatched: Route::new(settings, None),
+            unmatched: Route::new(settings, None, false),
         }
     }
 
@@ -47,7 +48,7 @@ impl Found {
             }
             return self.with_match(settings, request, path);
         }
-        self.with_pattern(settings, request.match_pattern().as_deref())
+        self.with_pattern(settings, request.match_pattern().as_deref(), || request.match_name())
     }
 
     fn with_name(&self, settings: &Settings, request: &HttpRequest) -> Rc<Route> {
@@ -59,7 +60,7 @@ impl Found {
         {
             return Rc::clone(route);
         }
-        let route = self.with_pattern(settings, request.match_pattern().as_deref());
+        let route = self.with_pattern(settings, request.match_pattern().as_deref(), || name);
         if let Some(place) = place {
             self.by_name.borrow_mut().insert(place, Rc::clone(&route));
         }
@@ -74,26 +75,32 @@ impl Found {
             return Rc::clone(route);
         }
         let pattern = request.match_pattern();
-        let route = self.with_pattern(settings, pattern.as_deref());
+        let route = self.with_pattern(settings, pattern.as_deref(), || request.match_name());
         if told && let Some(pattern) = pattern {
             self.by_match.borrow_mut().learn(request, &pattern, &route);
         }
         route
     }
 
-    /// The route with this pattern, of those that the app has.
+    /// The route with this pattern, of those that the app has; `name` is its resource's.
     #[inline]
-    pub(super) fn with_pattern(&self, settings: &Settings, pattern: Option<&str>) -> Rc<Route> {
+    pub(super) fn with_pattern<'a>(
+        &self,
+        settings: &Settings,
+        pattern: Option<&str>,
+        name: impl FnOnce() -> Option<&'a str>,
+    ) -> Rc<Route> {
         let Some(pattern) = pattern else { return Rc::clone(&self.unmatched) };
         if let Some(route) = self.by_pattern.borrow().get(pattern) {
             return Rc::clone(route);
         }
-        self.first_with_pattern(settings, pattern)
+        self.first_with_pattern(settings, pattern, name())
     }
 
     #[cold]
-    fn first_with_pattern(&self, settings: &Settings, pattern: &str) -> Rc<Route> {
-        let route = Route::new(settings, Some(pattern.to_owned()));
+    fn first_with_pattern(&self, settings: &Settings, pattern: &str, name: Option<&str>) -> Rc<Route> {
+        let own = is_own(name) && !settings.counts_own_pages;
+        let route = Route::new(settings, Some(pattern.to_owned()), own);
         self.by_pattern.borrow_mut().insert(pattern.to_owned(), Rc::clone(&route));
         route
     }
@@ -111,7 +118,7 @@ mod tests {
         let settings = Settings::default();
         let found = Found::new(&settings);
         for _ in 0..3 {
-            let route = found.with_pattern(&settings, Some("/found/{again}"));
+            let route = found.with_pattern(&settings, Some("/found/{again}"), || None);
             route.series(&settings, &Method::PUT, StatusCode::CREATED).requests.inc();
         }
         let labels = API_REQUESTS { endpoint: "/found/{again}", method: "PUT", status: 201 };

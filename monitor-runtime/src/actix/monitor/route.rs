@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use super::settings::{OTHER, Settings};
 use crate::anomaly::Endpoint;
 use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
-use crate::metrics::{CounterSeries, HistogramSeries, has_series};
+use crate::metrics::{ChosenBy, CounterSeries, HistogramSeries, has_series};
 use crate::watch;
 
 /// The series of every request.
@@ -36,12 +36,20 @@ struct Row {
     series: Series,
 }
 
+/// Who chose the labels of a request with this method label and status.
+///
+/// Patterns, methods that are told apart and statuses have an end, so they are not held back at a start under traffic.
+/// But which methods come, and which requests are refused, clients choose.
+pub(super) fn chosen_by(method: &str, status: StatusCode) -> ChosenBy {
+    if method == OTHER || status.is_client_error() { ChosenBy::Client } else { ChosenBy::Program }
+}
+
 /// Beyond so many methods and statuses of one route, the families are asked.
 const ROWS: usize = 32;
 
 impl Route {
-    pub(super) fn new(settings: &Settings, pattern: Option<String>) -> Rc<Route> {
-        let skipped = pattern.as_deref().is_some_and(|pattern| settings.skips(pattern));
+    pub(super) fn new(settings: &Settings, pattern: Option<String>, left_out: bool) -> Rc<Route> {
+        let skipped = left_out || pattern.as_deref().is_some_and(|pattern| settings.skips(pattern));
         Rc::new(Route { pattern, skipped, rows: RefCell::default() })
     }
 
@@ -63,11 +71,12 @@ impl Route {
     #[cold]
     fn find(&self, settings: &Settings, method: &Method, status: StatusCode) -> Series {
         let (endpoint, name) = (self.endpoint(settings), settings.method(method));
+        let by = chosen_by(name, status);
         let requests = || API_REQUESTS { endpoint, method: name, status: status.as_u16() };
         let latency = || API_REQUEST_LATENCY { endpoint, method: name };
         let series = Series {
-            requests: API_REQUESTS.with(requests()),
-            latency: API_REQUEST_LATENCY.with(latency()),
+            requests: API_REQUESTS.with_chosen(requests(), by),
+            latency: API_REQUEST_LATENCY.with_chosen(latency(), by),
             endpoint: watch::endpoint(endpoint),
         };
         // What counts under `_overflow` may have a series of its own the next time; and of methods that nobody listed
@@ -89,7 +98,8 @@ mod tests {
     #[test]
     fn only_what_has_an_end_is_kept() {
         let settings = Settings::default();
-        let (route, unmatched) = (Route::new(&settings, Some("/found".to_owned())), Route::new(&settings, None));
+        let (route, unmatched) =
+            (Route::new(&settings, Some("/found".to_owned()), false), Route::new(&settings, None, false));
         let rows = || route.rows.borrow().len() + unmatched.rows.borrow().len();
         for number in 0..100 {
             let method = Method::from_bytes(format!("FOUND{number}").as_bytes()).expect("a token");

@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 use super::body::followed;
 use super::settings::Monitor;
 use super::watched::{End, Watched, Worker};
+use crate::watch;
 
 impl<S, B> Transform<S, ServiceRequest> for Monitor
 where
@@ -84,11 +85,12 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // Alone on its thread, it can neither be within another nor have one within it.
         let watched = self.worker.settings.records(|| request.path())
+            && !self.worker.leaves_out(&request)
             && (SERVICES.get() == 1 || request.extensions_mut().insert(IsWatched).is_none());
-        let mut watched = watched.then(|| Watched::start(&self.worker, &request));
+        let mut watched = watched.then(|| Watched::start(&self.worker, &mut request));
         let inner = guarded(&mut watched, || self.inner.call(request));
         MonitorFuture { inner, watched }
     }
@@ -185,16 +187,25 @@ impl Drop for Unanswered {
 /// left.
 #[inline(always)]
 fn guarded<T>(watched: &mut Option<Watched>, step: impl FnOnce() -> T) -> T {
-    struct OnPanic<'a>(&'a mut Option<Watched>);
+    struct OnPanic<'a>(&'a mut Option<Watched>, u64);
     impl Drop for OnPanic<'_> {
         fn drop(&mut self) {
-            if let Some(watched) = self.0.take() {
+            if let Some(mut watched) = self.0.take() {
+                if watch::failures_told_here() != self.1 {
+                    watched.is_told();
+                }
                 watched.end(StatusCode::INTERNAL_SERVER_ERROR, End::Panicked);
             }
         }
     }
-    let guard = OnPanic(watched);
+    let told = watch::failures_told_here();
+    let guard = OnPanic(watched, told);
     let done = step();
+    if watch::failures_told_here() != told
+        && let Some(watched) = guard.0
+    {
+        watched.is_told();
+    }
     std::mem::forget(guard);
     done
 }

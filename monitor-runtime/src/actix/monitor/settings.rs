@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
 
-use crate::builtin::{API_REQUEST_LATENCY, API_REQUESTS};
-use crate::metrics::TraceId;
+use crate::builtin::{
+    API_REQUEST_ERRORS, API_REQUEST_LATENCY, API_REQUESTS, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY,
+};
+use crate::health::{Trouble, caught};
+use crate::metrics::{DEFAULT_LIMIT, TraceId, raise_limit};
+use crate::watch;
 
 /// Records every request of the app or scope that it wraps.
 ///
@@ -35,6 +39,9 @@ use crate::metrics::TraceId;
 /// The endpoint is the pattern of the route that matched, `_unmatched` where none did, never a path. A request that
 /// panics has the status 500 and the panic goes on; one whose client leaves has 499; an `Err` of an inner middleware
 /// has the status of the response that it becomes. A websocket upgrade has no latency. Wrapped twice, it records once.
+///
+/// Requests for the toolkit's own pages are no traffic of the service, and left out unless
+/// [`own_pages`](MonitorBuilder::own_pages) asks for them.
 ///
 /// Of a request that panics, is dropped or ends in an `Err` there is no response to read the route from. Its endpoint
 /// is the pattern that its path matches, whatever guards the routes have.
@@ -69,12 +76,16 @@ impl Monitor {
     }
 }
 
+/// The most series that a family of requests may be let have.
+const SERIES_MAX: u32 = 1_000_000;
+
 /// Collects what [`Monitor`] is told; [`build`](Self::build) checks it.
 #[derive(Debug, Default)]
 #[must_use = "call `build` for the middleware"]
 pub struct MonitorBuilder {
     settings: Settings,
     known: Vec<(String, Method)>,
+    series_limit: Option<u32>,
     wrong: Option<SettingError>,
 }
 
@@ -99,6 +110,14 @@ impl MonitorBuilder {
             Ok(_) if name.len() <= 32 && !name.starts_with('_') => self.settings.methods.push(name.to_owned()),
             _ => self.refuse("method", name, "a method is a token of at most 32 characters, such as `PURGE`"),
         }
+        self
+    }
+
+    /// Counts also requests for the toolkit's own pages in this app ([`scrape`](super::super::scrape),
+    /// [`anomalies`](super::super::anomalies), `dashboard` with its feed, `api_metrics`), which are no traffic of the
+    /// service and left out unless this is set.
+    pub fn own_pages(mut self, counted: bool) -> Self {
+        self.settings.counts_own_pages = counted;
         self
     }
 
@@ -144,14 +163,39 @@ impl MonitorBuilder {
         self
     }
 
+    /// Lets each family of requests have `n` series instead of 2,000: for an app of many routes, methods and statuses.
+    /// Half as many endpoints are told apart, and judged by the detection, instead of 1,000. From 2,000 to 1,000,000. It
+    /// holds for the whole process; where several are asked for, the highest.
+    ///
+    /// A series takes a few hundred bytes of memory and a line or more of the page, an endpoint that is judged up to 8
+    /// KiB. How full a family is tell `monitor_series` and `monitor_series_limit`.
+    pub fn series_limit(mut self, n: u32) -> Self {
+        if !(DEFAULT_LIMIT..=SERIES_MAX).contains(&n) {
+            self.refuse("series_limit", &n.to_string(), "a limit is from 2000 to 1000000");
+        }
+        self.series_limit = Some(n);
+        self
+    }
+
     /// The middleware.
     ///
     /// # Errors
     /// The first value that cannot be, and why.
     pub fn build(self) -> Result<Monitor, SettingError> {
-        let MonitorBuilder { settings, known, wrong } = self;
+        let MonitorBuilder { settings, known, series_limit, wrong } = self;
         if let Some(wrong) = wrong {
             return Err(wrong);
+        }
+        if let Some(limit) = series_limit {
+            let families = [
+                API_REQUESTS.family(),
+                API_REQUEST_LATENCY.family(),
+                API_REQUEST_ERRORS.family(),
+                API_RESPONSE_BODIES_CUT.family(),
+                API_RESPONSE_BODY.family(),
+            ];
+            families.into_iter().for_each(|family| raise_limit(family, limit, "endpoint", limit / 2));
+            watch::raise_endpoints(limit / 2);
         }
         for (pattern, method) in &known {
             let (endpoint, method) = (settings.endpoint(Some(pattern)), settings.method(method));
@@ -200,6 +244,7 @@ pub(super) struct Settings {
     is_error: IsError,
     trace_id: CurrentTraceId,
     pub(super) times_bodies: bool,
+    pub(super) counts_own_pages: bool,
 }
 
 /// The endpoint of requests that match no route.
@@ -252,13 +297,15 @@ impl Settings {
     }
 
     pub(super) fn current_trace_id(&self) -> Option<TraceId> {
-        self.trace_id.0.as_ref().and_then(|current| current())
+        self.trace_id.0.as_ref().and_then(|current| caught(Trouble::TraceIdPanicked, current).flatten())
     }
 
     pub(super) fn is_error(&self, status: StatusCode) -> bool {
         match &self.is_error.0 {
             None => status.is_server_error(),
-            Some(is_error) => is_error(status),
+            Some(is_error) => {
+                caught(Trouble::ErrorRulePanicked, || is_error(status)).unwrap_or_else(|| status.is_server_error())
+            }
         }
     }
 }

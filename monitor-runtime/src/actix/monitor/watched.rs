@@ -8,11 +8,14 @@ use actix_web::dev::{ResourceMap, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header::HeaderName};
 
 use super::found::Found;
-use super::route::Route;
+use super::route::{Route, chosen_by};
 use super::settings::Settings;
+use super::upload::Waited;
+use crate::actix::own::OwnPages;
 use crate::anomaly::Observed;
 use crate::builtin::{API_REQUEST_ERRORS, API_REQUESTS_IN_FLIGHT, API_RESPONSE_BODIES_CUT, API_RESPONSE_BODY};
 use crate::clock;
+use crate::health::{self, Trouble};
 use crate::metrics::{GaugeSeries, TraceId};
 use crate::watch;
 
@@ -23,6 +26,7 @@ pub(super) struct Worker {
     routes: OnceCell<ResourceMap>,
     in_flight: GaugeSeries,
     found: Found,
+    own_pages: OwnPages,
     /// What requests that are over kept their state in.
     #[expect(clippy::vec_box, reason = "the boxes go from request to request")]
     spare: RefCell<Vec<Box<Kept>>>,
@@ -39,14 +43,23 @@ impl Worker {
             routes: OnceCell::new(),
             in_flight: API_REQUESTS_IN_FLIGHT.with(API_REQUESTS_IN_FLIGHT {}),
             found: Found::new(&settings),
+            own_pages: OwnPages::default(),
             settings,
             spare: RefCell::default(),
         }
     }
 
-    /// The pattern that a path matches, whatever the guards.
-    fn pattern_of(&self, path: &str) -> Option<String> {
-        self.routes.get()?.match_pattern(path)
+    /// The route that a path matches, whatever the guards.
+    fn route_of(&self, path: &str) -> Rc<Route> {
+        let routes = self.routes.get();
+        let pattern = routes.and_then(|routes| routes.match_pattern(path));
+        self.found.with_pattern(&self.settings, pattern.as_deref(), || routes?.match_name(path))
+    }
+
+    /// Whether a request is to be left alone: one for a page of the toolkit's own, unless they are counted.
+    #[inline]
+    pub(super) fn leaves_out(&self, request: &ServiceRequest) -> bool {
+        !self.settings.counts_own_pages && self.own_pages.have(request)
     }
 
     fn record(&self, kept: &Kept, route: &Route, status: StatusCode, end: End) {
@@ -66,7 +79,7 @@ impl Worker {
         let is_error = self.settings.is_error(status);
         if is_error {
             let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
-            API_REQUEST_ERRORS.with(API_REQUEST_ERRORS { endpoint, method }).inc();
+            API_REQUEST_ERRORS.with_chosen(API_REQUEST_ERRORS { endpoint, method }, chosen_by(method, status)).inc();
         }
         let observed = match end {
             End::Panicked => Observed::Panic,
@@ -75,7 +88,10 @@ impl Worker {
             End::Answered if status.is_client_error() => Observed::Refused,
             End::Answered => Observed::Success,
         };
-        watch::observe(series.endpoint, kept.start, seconds, timed, observed);
+        // That a client sends its body slowly is not for the endpoint to answer for.
+        let waited = kept.waited.as_ref().map_or(0.0, |waited| waited.seconds());
+        let latency = if timed { (seconds - waited).max(0.0) } else { f64::NAN };
+        watch::observe(series.endpoint, kept.start, seconds, latency, observed, kept.told);
     }
 
     /// The body is over, whether it was sent to its end or not.
@@ -83,22 +99,27 @@ impl Worker {
     fn record_body(&self, kept: &Kept) {
         let Some(route) = &kept.route else { return };
         let (endpoint, method) = (route.endpoint(&self.settings), self.settings.method(&kept.method));
+        let by = chosen_by(method, kept.status);
         if kept.left != Left::NOTHING {
-            API_RESPONSE_BODIES_CUT.with(API_RESPONSE_BODIES_CUT { endpoint, method }).inc();
+            API_RESPONSE_BODIES_CUT.with_chosen(API_RESPONSE_BODIES_CUT { endpoint, method }, by).inc();
         }
         if self.settings.times_bodies {
             let seconds = clock::seconds_since(kept.start);
-            API_RESPONSE_BODY.with(API_RESPONSE_BODY { endpoint, method }).observe(seconds);
+            API_RESPONSE_BODY.with_chosen(API_RESPONSE_BODY { endpoint, method }, by).observe(seconds);
         }
     }
 
     /// There is no response, but a status.
     #[cold]
     fn record_without_response(&self, kept: &Kept, status: StatusCode, end: End) {
-        let route = self.found.with_pattern(&self.settings, self.pattern_of(&kept.path).as_deref());
-        if !route.skipped {
-            self.record(kept, &route, status, end);
-        }
+        // A handler may be panicking: a second panic that came out of here would abort the process.
+        let record = || {
+            let route = self.route_of(&kept.path);
+            if !route.skipped {
+                self.record(kept, &route, status, end);
+            }
+        };
+        health::caught(Trouble::RecordPanicked, record);
     }
 }
 
@@ -128,14 +149,19 @@ pub(super) struct Watched {
 struct Kept {
     stage: Stage,
     left: Left,
+    /// Whether a watched function within it has failed, and told it: one failing call is one event.
+    told: bool,
     /// When it came; once its body is sent, when that began.
     start: u64,
     method: Method,
     /// Its route is found by this where there is no response. Copied, because a share of the request's own costs more.
     path: String,
     trace_id: Option<TraceId>,
+    /// How long its client had it wait for its body, if it has one.
+    waited: Option<Rc<Waited>>,
     /// Known once it is recorded.
     route: Option<Rc<Route>>,
+    status: StatusCode,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -159,7 +185,7 @@ impl Left {
 }
 
 impl Watched {
-    pub(super) fn start(worker: &Rc<Worker>, request: &ServiceRequest) -> Self {
+    pub(super) fn start(worker: &Rc<Worker>, request: &mut ServiceRequest) -> Self {
         worker.routes.get_or_init(|| request.resource_map().clone());
         worker.in_flight.inc();
         let start = clock::ticks();
@@ -171,6 +197,7 @@ impl Watched {
         }
         kept.path.push_str(request.path());
         kept.trace_id = trace_id_of(request);
+        kept.waited = Waited::of(request);
         Watched { worker: Rc::clone(worker), kept: Some(kept) }
     }
 
@@ -184,6 +211,7 @@ impl Watched {
         }
         self.worker.record(kept, &route, response.status(), End::Answered);
         kept.route = Some(route);
+        kept.status = response.status();
         kept.stage = Stage::Sent;
         kept.left = Left::NOTHING;
         if self.worker.settings.times_bodies {
@@ -197,6 +225,14 @@ impl Watched {
         if let Some(kept) = self.kept.as_deref_mut() {
             kept.stage = Stage::Over;
             self.worker.record_without_response(kept, status, end);
+        }
+    }
+
+    /// A watched function within it has told of its failure.
+    #[cold]
+    pub(super) fn is_told(&mut self) {
+        if let Some(kept) = self.kept.as_deref_mut() {
+            kept.told = true;
         }
     }
 
@@ -254,8 +290,10 @@ impl Drop for Watched {
         let mut spare = self.worker.spare.borrow_mut();
         if spare.len() < Worker::SPARE && kept.path.capacity() <= Worker::LONGEST_PATH {
             kept.stage = Stage::Served;
+            kept.told = false;
             kept.path.clear();
             kept.route = None;
+            kept.waited = None;
             spare.push(kept);
         }
     }

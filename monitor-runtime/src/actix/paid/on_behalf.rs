@@ -14,7 +14,9 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use crate::activity;
+use crate::actix::own::OwnPages;
 use crate::credits::Credits;
+use crate::health::{Trouble, caught};
 use crate::open_calls::{RequestEnd, Settles};
 use crate::outcome::{Outcome, ToOutcome};
 use crate::paid::{charged_in_vain, know_operations};
@@ -133,7 +135,7 @@ where
     fn new_transform(&self, inner: S) -> Self::Future {
         // Its families are on the page before the first request.
         activity::global();
-        ready(Ok(OnBehalfService { inner, settings: Rc::clone(&self.settings) }))
+        ready(Ok(OnBehalfService { inner, settings: Rc::clone(&self.settings), own_pages: OwnPages::default() }))
     }
 }
 
@@ -141,6 +143,7 @@ where
 pub struct OnBehalfService<S, F> {
     inner: S,
     settings: Rc<Settings<F>>,
+    own_pages: OwnPages,
 }
 
 impl<S, F> fmt::Debug for OnBehalfService<S, F> {
@@ -160,7 +163,10 @@ impl<F> Settings<F> {
         F: Fn(&ServiceRequest) -> Option<A>,
         A: Into<Arc<str>>,
     {
-        let mut scope = (self.account)(request).map_or(Scope::NOBODY, Scope::of);
+        // Nobody's where it panics: what costs something is then refused.
+        let account =
+            caught(Trouble::AccountPanicked, || (self.account)(request).map(Into::<Arc<str>>::into)).flatten();
+        let mut scope = account.map_or(Scope::NOBODY, Scope::of);
         if let Some(ledger) = &self.ledger {
             scope = scope.ledger(ledger.clone());
         }
@@ -169,7 +175,8 @@ impl<F> Settings<F> {
         }
         // A key that is no text is no key that a ledger takes: it is refused there, not overlooked here.
         if let Some(key) = request.headers().get(&IDEMPOTENCY_KEY) {
-            scope = scope.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
+            // What stands for the bytes of one must not stand for those of another: a control character is refused too.
+            scope = scope.idempotency_key(std::str::from_utf8(key.as_bytes()).unwrap_or("\0"));
         }
         scope
     }
@@ -196,7 +203,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let end = Arc::new(RequestEnd::default());
         let scope = self.settings.scope(&request).ends(Arc::clone(&end));
-        if let Some(account) = scope.account() {
+        // Who looks at a page of the toolkit's own does not use the service.
+        if let Some(account) = scope.account().filter(|_| !self.own_pages.have(&request)) {
             activity::seen(account);
         }
         let inner = scope.run(|| self.inner.call(request));

@@ -12,6 +12,7 @@ use actix_web::http::Method;
 use actix_web::{Error, ResponseError};
 
 use crate::credits::{Cost, CreditsError, Operation};
+use crate::health::{Trouble, caught};
 use crate::outcome::{ToOutcome, Verdict};
 use crate::paid::{Name, PaidCall};
 
@@ -66,7 +67,11 @@ impl PaidRoute {
 
     /// A request costs what `price` says of it.
     pub fn priced<C: Cost>(price: impl Fn(&ServiceRequest) -> C + 'static) -> PaidRoute {
-        PaidRoute::with(Box::new(move |request| price(request).credits()))
+        PaidRoute::with(Box::new(move |request| {
+            // What it costs is not known then, and is not guessed.
+            let cost = caught(Trouble::PricePanicked, || price(request).credits());
+            cost.unwrap_or(Err(CreditsError::InvalidAmount { amount: -1 }))
+        }))
     }
 
     fn with(price: Price) -> PaidRoute {

@@ -264,11 +264,21 @@
   const UNITS = { high_latency: seconds, latency_shift: seconds, error_rate_spike: share, traffic_spike: rate, traffic_drop: rate };
   const named = (reason) => REASONS[reason] || reason.replaceAll("_", " ");
 
+  // What is seen beside what would be normal. Only a threshold is the most that may be; what was learned is usual.
+  function compared(reason, observed, expected) {
+    switch (reason) {
+      case "high_latency": return `took ${observed}, threshold ${expected}`;
+      case "latency_shift": return `geometric mean ${observed}, usually ${expected}`;
+      default: return `observed ${observed}, usually ${expected}`;
+    }
+  }
+
   function anomaly(found) {
     const when = new Date(found.since * 1000);
     const said = [];
     const as = UNITS[found.reason] || count;
-    if (found.observed != null) said.push(`observed ${as(found.observed)}, expected ${found.reason === "traffic_drop" ? "" : "at most "}${as(found.expected)}`);
+    // Of a call that failed there is nothing to compare.
+    if (found.observed != null && UNITS[found.reason]) said.push(compared(found.reason, as(found.observed), as(found.expected)));
     if (found.count > 1) said.push(`${whole(found.count)} times, last at ${clock.format(found.at * 1000)}`);
     if (found.until != null) said.push(`over at ${clock.format(found.until * 1000)}`);
     const item = make("li", {},
