@@ -46,8 +46,12 @@ impl Rules {
         self
     }
 
-    /// Adds a name that is watched at run time, by a builder or a file, and so stands in no attribute.
+    /// Adds a name that is watched at run time, by a builder or a file, and so stands in no attribute. An empty name
+    /// cannot be watched, and is left out.
     pub fn watched(mut self, watched: Watched) -> Rules {
+        if watched.name.is_empty() {
+            return self;
+        }
         self.facts.watched.retain(|known| known.name != watched.name);
         self.facts.watched.push(watched);
         self.facts.watched.sort_by(|a, b| a.name.cmp(&b.name));

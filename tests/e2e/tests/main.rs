@@ -1,5 +1,6 @@
 //! The demo as its users meet it: a program, a socket, a page, a Prometheus that scrapes it.
 
+mod alerts;
 mod anomalies;
 mod credits;
 mod database;
