@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, route};
 use monitor_runtime::actix::{Scrape, anomalies, api_metrics, dashboard};
 
 pub(crate) use self::about::About;
@@ -36,7 +36,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/login/token", "opens a session for a token"),
     route("POST", "/logout", "closes the session"),
     route("GET", "/session", "who asks"),
+    route("DELETE", "/sessions", "signs you out everywhere"),
     route("POST", "/tokens", "makes a token, which may be sent in a session's place"),
+    route("GET", "/tokens", "the tokens that you have"),
+    route("DELETE", "/tokens/1", "revokes one of them; /tokens all"),
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report for 5 credits"),
@@ -103,7 +106,11 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .service(users::login_by_token)
         .service(users::logout)
         .service(users::session)
+        .service(users::end_sessions)
         .service(users::issue_token)
+        .service(users::tokens)
+        .service(users::revoke_token)
+        .service(users::revoke_tokens)
         .service(items::list)
         .service(items::one)
         .service(reports::make)
@@ -124,7 +131,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .default_service(to(async || Problem::NoSuchPage.error_response()));
 }
 
-#[get("/")]
+#[route("/", method = "GET", method = "HEAD")]
 async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
     let host = request.connection_info().host().to_owned();
     if wants_html(request.headers()) {

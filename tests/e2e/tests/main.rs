@@ -6,6 +6,8 @@ mod credits;
 mod database;
 mod front;
 #[cfg(target_os = "linux")]
+mod guarded;
+#[cfg(target_os = "linux")]
 mod hostile;
 mod instances;
 mod metrics;
