@@ -11,7 +11,7 @@ use rustix::process::umask;
 
 use crate::{StartError, random};
 
-/// What stands in it.
+/// The files in it.
 const FILES: [&str; 6] = ["lock", "session.key", "users.db", "credits.db", "activity", "learned"];
 
 /// An open directory; it is free for another service when this is dropped, or its process ends in whatever way.

@@ -339,14 +339,14 @@ fn page(options: &Options) -> Scrape {
     }
 }
 
-/// Says it where it is read, whatever the log's level: who uses the service is on the page.
+/// Warns on standard error, whatever the log level: the page shows who uses the service.
 fn warn_of_open_metrics(options: &Options, page: SocketAddr) {
-    if page.ip().is_loopback() || options.metrics_token.is_some() {
+    if page.ip().to_canonical().is_loopback() || options.metrics_token.is_some() {
         return;
     }
     let _ = writeln!(
         io::stderr(),
-        "demo-app: WARNING: whoever can reach {page} can read /metrics and /monitor, user names included; set \
+        "demo-app: WARNING: anyone who can reach {page} can read /metrics and /monitor, which show user names; set \
          --metrics-token or DEMO_METRICS_TOKEN, or keep them on this machine with --metrics-addr or DEMO_METRICS_ADDR"
     );
 }

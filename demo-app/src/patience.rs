@@ -51,7 +51,7 @@ pub(crate) async fn limit(
     next.call(request).await
 }
 
-/// Threads of the service, and how many connections each may have: so many that descriptors are left for the rest.
+/// The number of threads, and of connections of each, such that descriptors are left for everything else.
 /// Where the system lets the process have more descriptors than it has, it takes them.
 pub(crate) fn threads_and_connections() -> (usize, usize) {
     let threads = available_parallelism().map_or(1, usize::from);

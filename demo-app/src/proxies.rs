@@ -152,7 +152,7 @@ mod tests {
             (proxy, &[(x, "2001:db8::1")], "2001:db8::1"),
             (proxy, &[(x, "[2001:db8::1]:80")], "2001:db8::1"),
             ("::1", &[(x, "203.0.113.1")], "203.0.113.1"),
-            // Whoever is behind it is not told: the last that is known.
+            // The proxy does not say whom it serves: the last address that is known.
             (proxy, &[(x, "203.0.113.1, unknown")], proxy),
             (proxy, &[(x, "")], proxy),
             (proxy, &[(x, "203.0.113.1, garbage, 10.0.0.2")], "10.0.0.2"),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_opens_many_sessions_crowds_out_their_own() {
+    fn many_sessions_of_a_user_crowd_out_that_user_s_own() {
         System::new().block_on(async {
             let sessions = Sessions::of(Store::in_memory().expect("a store")).await.expect("sessions");
             let of = |user: &str| HashMap::from([(USER.to_owned(), format!("\"{user}\""))]);

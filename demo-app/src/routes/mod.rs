@@ -11,7 +11,7 @@ mod users;
 
 use std::net::SocketAddr;
 
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::{ACCEPT, HOST, HeaderMap};
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, route};
 use monitor_runtime::actix::{Scrape, anomalies, api_metrics, dashboard};
@@ -21,6 +21,7 @@ pub(crate) use self::credits::account;
 pub(crate) use self::reports::Printer;
 use crate::front;
 use crate::problem::Problem;
+use crate::proxies::Proxies;
 
 /// One line of the list that is printed at start and served at `/`.
 pub(crate) struct Route {
@@ -133,7 +134,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
 
 #[route("/", method = "GET", method = "HEAD")]
 async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
-    let host = request.connection_info().host().to_owned();
+    let host = host(&request);
     if wants_html(request.headers()) {
         let here = format!("{}://{host}", request.connection_info().scheme());
         let watch = about.address.map_or_else(|| here.clone(), |address| format!("http://{address}"));
@@ -141,6 +142,15 @@ async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
     }
     let lines = list(&host, about.address).map(|line| line + "\n");
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
+}
+
+/// What the client calls this service. A proxy says it in headers, which count where the proxy is trusted.
+fn host(request: &HttpRequest) -> String {
+    let given = request.headers().get(HOST).filter(|_| !Proxies::is_before(request));
+    match given.and_then(|host| host.to_str().ok()) {
+        Some(host) => host.to_owned(),
+        None => request.connection_info().host().to_owned(),
+    }
 }
 
 /// Browsers say so; curl and scripts take anything.

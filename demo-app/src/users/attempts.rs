@@ -96,7 +96,7 @@ impl StateStore for Buckets {
     }
 }
 
-/// What of an address says who it is: a client that has one IPv6 address has the 2^64 addresses beside it.
+/// The part of an address that identifies a client: a client that has one IPv6 address has the 2^64 addresses beside it.
 pub(crate) fn origin(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),

@@ -142,7 +142,7 @@ impl Users {
         Ok(self.store.drop_tokens(name.to_owned(), id).await?)
     }
 
-    /// The user whom this token was issued to, to open a session: so often, and no oftener.
+    /// The user whom this token was issued to, to open a session. Attempts are limited by address and by user.
     pub(crate) async fn sign_in_by_token(
         &self,
         token: Option<&str>,

@@ -69,7 +69,7 @@ pub(super) const POSTGRES: &str = r#"
     END $$;
 "#;
 
-/// The oldest session of the user who has the most: a crowd of one user's signs nobody else out.
+/// The oldest session of the user who has the most: the sessions of one user sign no other user out.
 pub(super) const IN_EXCESS: &str = "
     SELECT min(id) FROM sessions WHERE name = (
         SELECT name FROM sessions GROUP BY name ORDER BY count(*) DESC, min(id) LIMIT 1

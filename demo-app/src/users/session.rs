@@ -3,7 +3,7 @@
 /// A session as it is kept.
 pub(crate) struct Session {
     pub(crate) digest: String,
-    /// Whose it is.
+    /// The name of its user.
     pub(crate) name: String,
     pub(crate) state: String,
     pub(crate) expires_s: i64,

@@ -630,7 +630,7 @@ fn instrumentation_errors() -> Alert {
     )
 }
 
-/// An alert on a counter that ought to stand still, by one label if `label` is not empty.
+/// An alert on a counter that should not rise, by one label if `label` is not empty.
 fn counter_rises(
     alert: &str,
     counter: &str,
@@ -663,9 +663,9 @@ fn counter_rises(
         .map(|(what, at, values)| Case::new(what, at).series(counter, &own, values).alerts(&labels, ""))
         .into(),
         quiet: [
-            ("it rose long ago, and stands still", "30m", "0x4 1x40"),
-            ("its series began long ago, and stands still", "30m", "_x4 1x40"),
-            ("it stands still while nothing is scraped", "42m", "3x3 _x36 3x9"),
+            ("it rose long ago and has not since", "30m", "0x4 1x40"),
+            ("its series began long ago and has not risen since", "30m", "_x4 1x40"),
+            ("it does not rise while nothing is scraped", "42m", "3x3 _x36 3x9"),
             ("the service restarts without an event", "6m", "3x4 0x20"),
         ]
         .map(|(what, at, values)| Case::new(what, at).series(counter, &own, values))
@@ -673,7 +673,7 @@ fn counter_rises(
     }
 }
 
-/// How much of a name stands in an alert's name.
+/// The most characters of a name that an alert's name has.
 const IDENTIFIER_MAX: usize = 48;
 
 /// A name as a part of an alert's name: itself, if it can be that; else what is left of it and a hash of the whole, so

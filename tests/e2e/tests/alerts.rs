@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::support::{Prometheus, eventually};
 
-/// Of the counters that ought to stand still, each with its alert.
+/// Counters that should not rise, each with its alert.
 const FIRST_EVENTS: [(&str, &str); 6] = [
     ("credit_violations_total 1", "MonitorLedgerDamaged"),
     ("credit_settles_lost_total 1", "MonitorCreditsLost"),

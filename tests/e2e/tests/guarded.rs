@@ -1,4 +1,4 @@
-//! What one client may do to the others, and what another site's page may do to a user: nothing that matters.
+//! Clients that cannot harm the others, and pages of other sites that cannot act for a user.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +23,7 @@ fn token(demo: &Demo, cookie: &str) -> (i64, String) {
 }
 
 #[test]
-fn whoever_signs_in_many_times_signs_out_nobody_else() {
+fn many_sign_ins_of_one_user_sign_no_other_user_out() {
     let demo = Demo::start();
     let ada = demo.cookie("ada", "lovelace");
     let eve = demo.sign_up("eve");
@@ -136,7 +136,7 @@ fn top_ups_at_a_time_do_not_exceed_the_bound() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run runs it"]
-fn top_ups_of_several_instances_do_not_exceed_the_bound() {
+fn several_instances_keep_the_bounds_of_a_user_as_one() {
     let postgres = servers::Postgres::start();
     let database = postgres.database();
     let start = || {
@@ -144,7 +144,49 @@ fn top_ups_of_several_instances_do_not_exceed_the_bound() {
         command.args(["--port", "0"]).env("DEMO_DATABASE_URL", &database);
         Demo::start_by(command.env("DEMO_SESSION_KEY", "0123456789abcdef0123456789abcdef"))
     };
-    top_ups_keep_the_bound(&[&start(), &start()]);
+    let (one, other) = (start(), start());
+    top_ups_keep_the_bound(&[&one, &other]);
+
+    // A user's sessions are one number, too.
+    let ada = one.cookie("ada", "lovelace");
+    let cookies: Vec<String> = (0..21).map(|n| [&one, &other][n % 2].cookie("grace", "hopper")).collect();
+    let open = cookies.iter().filter(|cookie| session(&one, ("Cookie", cookie)) == "grace").count();
+    assert_eq!(open, 20);
+    assert!(session(&other, ("Cookie", &cookies[0])).is_null(), "the oldest goes");
+    assert_eq!(other.client.send("DELETE", "/sessions", &[("Cookie", &cookies[20])], None).status, 204);
+    assert!(session(&one, ("Cookie", &cookies[1])).is_null());
+    assert_eq!(session(&other, ("Cookie", &ada)), "ada");
+    let (id, bearer) = token(&one, &ada);
+    assert_eq!(other.client.send("DELETE", &format!("/tokens/{id}"), &[("Cookie", &ada)], None).status, 204);
+    assert!(session(&one, ("Authorization", &bearer)).is_null());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run runs it"]
+fn a_database_of_the_first_version_is_brought_up_to_date_with_its_sessions() {
+    let postgres = servers::Postgres::start();
+    let database = postgres.database();
+    let start = || {
+        let mut command = program();
+        command.args(["--port", "0"]).env("DEMO_DATABASE_URL", &database);
+        Demo::start_by(command.env("DEMO_SESSION_KEY", "0123456789abcdef0123456789abcdef"))
+    };
+    let demo = start();
+    let (cookie, other) = (demo.cookie("ada", "lovelace"), demo.cookie("ada", "lovelace"));
+    let (_, bearer) = token(&demo, &cookie);
+    drop(demo);
+    // As the first version had it.
+    postgres.sql(
+        &database,
+        "DROP INDEX demo_sessions_of_a_user; ALTER TABLE demo_sessions DROP COLUMN name;
+         ALTER TABLE demo_tokens DROP COLUMN issued_s; UPDATE demo_schema SET version = 1;",
+    );
+    let demo = start();
+    for header in [("Cookie", cookie.as_str()), ("Cookie", &other), ("Authorization", &bearer)] {
+        assert_eq!(session(&demo, header), "ada");
+    }
+    assert_eq!(demo.client.send("DELETE", "/sessions", &[("Cookie", &cookie)], None).status, 204);
+    assert!(session(&demo, ("Cookie", &other)).is_null(), "its user was found in its state");
 }
 
 /// 100 credits at the start, and 9,900 at most by top-ups of 1,000 and of 900.
@@ -351,7 +393,7 @@ fn what_shows_the_numbers_keeps_other_sites_away() {
 }
 
 #[test]
-fn the_bound_on_sessions_locks_nobody_out() {
+fn the_bound_on_sessions_locks_no_user_out() {
     let demo = Demo::start();
     let first = demo.sign_up("alan");
     for _ in 0..25 {

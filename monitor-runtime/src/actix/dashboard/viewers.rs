@@ -73,7 +73,7 @@ fn in_excess(all: &[Arc<Place>], newcomer: Option<IpAddr>) -> Option<&Arc<Place>
     most.filter(|(_, most)| *most > places_of(newcomer) + 1).map(|(place, _)| place)
 }
 
-/// What of an address says whose it is: a client that has one IPv6 address has the 2^64 addresses beside it.
+/// The part of an address that identifies a client: a client that has one IPv6 address has the 2^64 addresses beside it.
 fn origin(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
@@ -132,7 +132,7 @@ mod tests {
         let operator = places.take(at("198.51.100.7")).expect("a place of the crowd's");
         assert!(!crowd[0].is_asked_for(), "the oldest of the crowd is gone");
         assert!(crowd[1..].iter().all(|place| place.is_asked_for()));
-        // A network of IPv6 is one origin: its second viewer is no newcomer.
+        // A network of IPv6 is one origin, so its second viewer is not a newcomer.
         let third = places.take(at("2001:db8::1")).expect("a place of the crowd's");
         assert!(places.take(at("2001:db8::2")).is_none(), "2, 1 and 1: it would only change whose turn it is");
         assert!(operator.is_asked_for() && third.is_asked_for());
