@@ -365,6 +365,8 @@ mod tests {
     #[test]
     fn every_option_names_its_variable_in_the_help() {
         let Ok(Start::Help(help)) = Options::read([OsString::from("--help")], |_| None) else { panic!("no help") };
+        // The help is wrapped to its width.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for option in command().get_arguments() {
             let name = option.get_long().expect("a long option");
             assert!(help.contains(&format!("--{name}")), "{name} is not in {help}");
