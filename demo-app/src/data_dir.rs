@@ -1,13 +1,18 @@
 //! The directory where the service keeps its files: nobody else's, and one service's at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use actix_web::cookie::Key;
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use crate::{StartError, random};
+
+/// The files in it.
+const FILES: [&str; 6] = ["lock", "session.key", "users.db", "credits.db", "activity", "learned"];
 
 /// An open directory; it is free for another service when this is dropped, or its process ends in whatever way.
 pub(crate) struct DataDir {
@@ -24,7 +29,15 @@ impl DataDir {
         mine.create(true).truncate(false).write(true).mode(0o600);
         let lock = mine.open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // An earlier version, or a copy, may have left them readable.
+                for name in FILES {
+                    for ending in ["", "-wal", "-shm", "-journal", "-lock", ".new"] {
+                        close(&path.join(format!("{name}{ending}"))).map_err(failed)?;
+                    }
+                }
+                Ok(DataDir { path: path.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(StartError::DataDirInUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -72,10 +85,26 @@ impl DataDir {
 
 const KEY_LENGTH: usize = 64;
 
+/// From now on, what this process makes is for its owner alone.
+pub(crate) fn keep_to_oneself() {
+    umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Takes a file from everybody but its owner, whatever it was made with. A link is left alone: it is not ours.
+fn close(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => found,
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mode = found.permissions().mode();
+    if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(mode & 0o700)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_it_holds_is_for_its_owner_alone_and_one_service_at_a_time() {
@@ -92,6 +121,17 @@ mod tests {
         drop(data);
         let data = DataDir::open(&path).expect("it is free again");
         assert_eq!(data.session_key().expect("the same key").signing(), key.signing());
+
+        // A directory of an earlier version, whose files others can read.
+        drop(data);
+        for name in ["users.db", "users.db-wal", "users.db-shm", "credits.db", "session.key", "activity"] {
+            fs::write(path.join(name), "secret").expect("written");
+            fs::set_permissions(path.join(name), Permissions::from_mode(0o644)).expect("set");
+        }
+        let data = DataDir::open(&path).expect("it is free again");
+        for name in ["users.db", "users.db-wal", "users.db-shm", "credits.db", "session.key", "activity"] {
+            assert_eq!(mode(&data.file(name)), 0o600, "{name}");
+        }
 
         fs::write(data.file("session.key"), "short").expect("written");
         let wrong = data.session_key().err().expect("a wrong key");

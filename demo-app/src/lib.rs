@@ -1,6 +1,5 @@
 //! The demo service: listens, prints its URLs, serves until it is told to stop. What it answers is in `routes`.
 
-mod chance;
 mod data_dir;
 mod faults;
 mod front;
@@ -10,15 +9,19 @@ mod log;
 pub mod metrics;
 mod options;
 mod past;
+mod patience;
 mod problem;
+mod proxies;
 mod random;
 mod readiness;
 mod routes;
 mod rules;
+mod same_origin;
 mod sessions;
 mod simulate;
 mod start_error;
 mod store_error;
+mod top_ups;
 mod users;
 
 use std::future::{Future, poll_fn};
@@ -45,7 +48,8 @@ use monitor_runtime::anomaly;
 use monitor_runtime::credits::{Credits, CreditsError, Memory, Postgres, Sqlite};
 
 pub use crate::log::{LogLevel, UnknownLevel};
-pub use crate::options::{HELP, Options, Secret, Simulate, Start};
+pub use crate::options::{Options, Secret, Simulate, Start};
+pub use crate::proxies::{NotNetworks, Proxies};
 pub use crate::rules::write_rules;
 pub use crate::start_error::StartError;
 
@@ -56,6 +60,7 @@ use crate::readiness::{Readiness, State};
 use crate::routes::{About, METRICS, Printer, UNWATCHED};
 use crate::sessions::Sessions;
 use crate::simulate::Simulation;
+use crate::top_ups::TopUps;
 use crate::users::{Store, Users, digest};
 
 /// How long requests in flight may go on once the service is told to stop, in seconds.
@@ -77,10 +82,12 @@ const SESSION_TTL: Duration = Duration::days(7);
 /// Where the service cannot start: a port is taken, the host is unknown, two metrics clash, what it keeps cannot be read.
 pub fn run(options: &Options) -> Result<(), StartError> {
     log::start(options.log);
+    data_dir::keep_to_oneself();
     monitor_runtime::register().map_err(StartError::Metrics)?;
     let (listener, address) = listen(options)?;
     let metrics = listen_for_metrics(options)?;
     let metrics_address = metrics.as_ref().map(MetricsListener::address);
+    warn_of_open_metrics(options, metrics_address.unwrap_or(address));
     // Until the end: another service may have it then.
     let data = DataDir::open(&options.data_dir)?;
     let session_key = match &options.session_key {
@@ -172,6 +179,8 @@ struct Service {
     sessions: Sessions,
     session_key: Key,
     secure_cookies: bool,
+    proxies: Proxies,
+    top_ups: TopUps,
 }
 
 impl Service {
@@ -194,7 +203,8 @@ impl Service {
         let service = Service::of(store, credits, session_key, demo_users).await?;
         let admin = AdminToken(options.admin_token.as_ref().map(|token| digest(token.text())));
         let simulated = options.simulate.is_some();
-        Ok(Service { admin, secure_cookies: options.secure_cookies, simulated, ..service })
+        let proxies = options.trusted_proxies.clone();
+        Ok(Service { admin, secure_cookies: options.secure_cookies, proxies, simulated, ..service })
     }
 
     async fn of(store: Store, credits: Credits, session_key: Key, demo_users: bool) -> Result<Service, StartError> {
@@ -202,6 +212,7 @@ impl Service {
             place: "the users".to_owned(),
             wrong: error.to_string(),
         };
+        let top_ups = TopUps::of(store.clone());
         let sessions = Sessions::of(store.clone()).await.map_err(|error| failed(&error))?;
         let users = Users::new(store).await.map_err(|error| failed(&error))?;
         if demo_users {
@@ -219,6 +230,8 @@ impl Service {
             sessions,
             session_key,
             secure_cookies: false,
+            proxies: Proxies::default(),
+            top_ups,
         })
     }
 
@@ -230,6 +243,10 @@ impl Service {
         let about = About { address: self.metrics_address, demo_users: self.demo_users, simulated: self.simulated };
         let faults = web::Data::new(self.faults.clone());
         let printer = web::Data::new(Printer::default());
+        let proxies = web::Data::new(self.proxies.clone());
+        let top_ups = web::Data::new(self.top_ups.clone());
+        let sessions = web::Data::new(self.sessions.clone());
+        let (threads, connections) = patience::threads_and_connections();
         let app = move || {
             // As soon as a thread makes its app, it takes connections.
             told.begin();
@@ -243,10 +260,15 @@ impl Service {
                 .wrap(IdentityMiddleware::default())
                 .wrap(self.cookies())
                 .wrap(from_fn(sessions::explain))
+                .wrap(from_fn(same_origin::check))
+                .wrap(from_fn(patience::limit))
                 .wrap(monitor.clone())
                 .app_data(self.users.clone())
                 .app_data(faults.clone())
                 .app_data(printer.clone())
+                .app_data(proxies.clone())
+                .app_data(top_ups.clone())
+                .app_data(sessions.clone())
                 .app_data(web::Data::new(told.clone()))
                 .app_data(self.credits.clone())
                 .app_data(web::Data::new(self.admin.clone()))
@@ -257,7 +279,8 @@ impl Service {
             stop.await;
             readiness.set(State::Stopping);
         };
-        Ok(HttpServer::new(app).shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
+        let server = HttpServer::new(app).workers(threads).max_connections(connections);
+        Ok(server.shutdown_signal(stop).shutdown_timeout(STOP_TIMEOUT_S).listen(listener)?.run())
     }
 
     /// No script reads the cookie, no other site sends it.
@@ -314,6 +337,18 @@ fn page(options: &Options) -> Scrape {
         Some(token) => scrape(METRICS).bearer_token(token.clone()),
         None => scrape(METRICS),
     }
+}
+
+/// Warns on standard error, whatever the log level: the page shows who uses the service.
+fn warn_of_open_metrics(options: &Options, page: SocketAddr) {
+    if page.ip().to_canonical().is_loopback() || options.metrics_token.is_some() {
+        return;
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "demo-app: WARNING: anyone who can reach {page} can read /metrics and /monitor, which show user names; set \
+         --metrics-token or DEMO_METRICS_TOKEN, or keep them on this machine with --metrics-addr or DEMO_METRICS_ADDR"
+    );
 }
 
 fn listen_for_metrics(options: &Options) -> Result<Option<MetricsListener>, StartError> {

@@ -6,8 +6,8 @@ use demo_app::{Options, Start};
 
 fn main() -> ExitCode {
     let started = match Options::read(std::env::args_os().skip(1), |name| std::env::var_os(name)) {
-        Ok(Start::Help) => {
-            print!("{}", demo_app::HELP);
+        Ok(Start::Help(help)) => {
+            print!("{help}");
             return ExitCode::SUCCESS;
         }
         Ok(Start::WriteRules(directory)) => demo_app::write_rules(&directory),

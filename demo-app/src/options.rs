@@ -6,45 +6,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use lexopt::{Arg, Parser};
+use clap::error::ErrorKind;
+use clap::{ArgAction, Command, CommandFactory, Parser};
 use monitor_runtime::actix::BearerToken;
 
 use crate::StartError;
 use crate::log::LogLevel;
-
-/// What `--help` prints.
-pub const HELP: &str = "\
-An actix-web service that shows monitor-runtime at work.
-
-Usage: demo-app [OPTIONS]
-
-Each option has a variable of the environment in its place, which no other user of the machine can see.
-
-  --host HOST               where to listen (DEMO_HOST; 127.0.0.1)
-  --port PORT               the port, 0 for a free one (DEMO_PORT; 8080)
-  --data-dir DIRECTORY      where users, sessions and credits are kept (DEMO_DATA_DIR; demo-data)
-  --database-url URL        a PostgreSQL that keeps users, sessions and credits instead, for several instances
-                            (DEMO_DATABASE_URL); they need one DEMO_SESSION_KEY, which has no option
-  --admin-token TOKEN       what POST /admin/grants and /admin/verify want as a bearer token
-                            (DEMO_ADMIN_TOKEN; nobody is the admin)
-  --redis-url URL           a Redis through which several instances export one number of active users (DEMO_REDIS_URL)
-  --limits FILE             what is normal for an endpoint, as TOML; read again at SIGHUP (DEMO_LIMITS)
-  --metrics-addr HOST:PORT  where /metrics is instead of on the service itself;
-                            a port alone is on 127.0.0.1 (DEMO_METRICS_ADDR)
-  --metrics-token TOKEN     what a scraper must send as a bearer token (DEMO_METRICS_TOKEN)
-  --secure-cookies          send the session's cookie over TLS alone: for a service behind a proxy that speaks it
-                            (DEMO_SECURE_COOKIES)
-  --demo-users              have ada, grace and edsger, whose passwords are in the README; without it they are there
-                            when only this machine can connect (DEMO_DEMO_USERS)
-  --simulate                make traffic of its own: six users, about 8 requests a second (DEMO_SIMULATE)
-  --simulate-past           as --simulate, and as if it had gone on for eight days: the detection learns them, made up,
-                            and forgets them at the end; so that shifts of latency and traffic can be caused at once
-                            (DEMO_SIMULATE_PAST)
-  --simulate-seed NUMBER    the same number makes the same traffic (DEMO_SIMULATE_SEED; 1)
-  --log LEVEL               off, error, warn, info, debug or trace, on standard error (DEMO_LOG; warn)
-  --write-rules DIRECTORY   writes Prometheus rules, their tests and a Grafana dashboard, and ends
-  --help                    this text
-";
+use crate::proxies::Proxies;
 
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8080;
@@ -52,38 +20,78 @@ const DATA_DIR: &str = "demo-data";
 /// As long as the key that it becomes.
 const SESSION_KEY_MIN: usize = 32;
 
-/// One option, and the variable in its place.
-struct Flag {
-    argument: &'static str,
-    variable: &'static str,
-    takes_value: bool,
+/// An actix-web service that shows monitor-runtime at work.
+#[derive(Debug, Parser)]
+#[command(name = "demo-app", args_override_self = true, after_help = AFTER_HELP)]
+struct Arguments {
+    #[arg(long, value_name = "HOST", help = variable("DEMO_HOST", "127.0.0.1", "Address or name to listen on"))]
+    host: Option<OsString>,
+    #[arg(long, value_name = "PORT", help = variable("DEMO_PORT", "8080", "Port to listen on; 0 takes a free one"))]
+    port: Option<OsString>,
+    #[arg(long, value_name = "DIRECTORY", help = variable("DEMO_DATA_DIR", "demo-data",
+        "Directory for users, sessions and credits"))]
+    data_dir: Option<OsString>,
+    #[arg(long, value_name = "URL", help = variable("DEMO_DATABASE_URL", "",
+        "PostgreSQL for users, sessions and credits, in place of the directory. Several instances can share it; give \
+         them the same DEMO_SESSION_KEY"))]
+    database_url: Option<OsString>,
+    #[arg(long, value_name = "URL", help = variable("DEMO_REDIS_URL", "",
+        "Redis through which several instances export one number of active users"))]
+    redis_url: Option<OsString>,
+    #[arg(long, value_name = "TOKEN", help = variable("DEMO_ADMIN_TOKEN", "",
+        "Bearer token for POST /admin/grants and /admin/verify. Without it these routes answer 401"))]
+    admin_token: Option<OsString>,
+    #[arg(long, value_name = "FILE", help = variable("DEMO_LIMITS", "",
+        "TOML file that says what is normal for an endpoint. SIGHUP reads it again"))]
+    limits: Option<OsString>,
+    #[arg(long, value_name = "HOST:PORT", help = variable("DEMO_METRICS_ADDR", "",
+        "Address for /metrics and /monitor, in place of the service's own. A port alone is on 127.0.0.1"))]
+    metrics_addr: Option<OsString>,
+    #[arg(long, value_name = "TOKEN", help = variable("DEMO_METRICS_TOKEN", "",
+        "Bearer token for /metrics and /monitor. Set it if other machines can reach them: they show who uses the service"))]
+    metrics_token: Option<OsString>,
+    #[arg(long, value_name = "CIDR", action = ArgAction::Append, help = variable("DEMO_TRUSTED_PROXY", "",
+        "Network of the proxies before the service, such as 10.0.0.0/8; can be repeated, or a list with commas. \
+         X-Forwarded-For and Forwarded count only from there. The proxy must set one of them"))]
+    trusted_proxy: Vec<OsString>,
+    #[arg(long, help = variable("DEMO_SECURE_COOKIES", "",
+        "Send the session cookie over TLS only. Set it behind a proxy that speaks TLS"))]
+    secure_cookies: bool,
+    #[arg(long, help = variable("DEMO_DEMO_USERS", "",
+        "Create the users ada, grace and edsger, whose passwords are in the README. They exist anyway if only this \
+         machine can connect"))]
+    demo_users: bool,
+    #[arg(long, help = variable("DEMO_SIMULATE", "", "Make traffic: six users, about 8 requests a second"))]
+    simulate: bool,
+    #[arg(long, help = variable("DEMO_SIMULATE_PAST", "",
+        "Like --simulate, and start with eight days of synthetic traffic already learned, so that changes of latency \
+         and traffic are detected at once. It is not saved"))]
+    simulate_past: bool,
+    #[arg(long, value_name = "NUMBER", help = variable("DEMO_SIMULATE_SEED", "1",
+        "Seed of the traffic; the same seed makes the same traffic"))]
+    simulate_seed: Option<OsString>,
+    #[arg(long, value_name = "LEVEL", help = variable("DEMO_LOG", "warn",
+        "Log level on standard error: off, error, warn, info, debug or trace"))]
+    log: Option<OsString>,
+    /// Write Prometheus rules, their tests and a Grafana dashboard to this directory, and exit.
+    #[arg(long, value_name = "DIRECTORY")]
+    write_rules: Option<OsString>,
 }
 
-const fn takes_value(argument: &'static str, variable: &'static str) -> Flag {
-    Flag { argument, variable, takes_value: true }
+const AFTER_HELP: &str = "\
+Arguments take precedence over environment variables. Other users of the machine can see arguments; put secrets into \
+variables. DEMO_SESSION_KEY (32 bytes or more) has no option: it signs session cookies.";
+
+/// The help of an option that has a variable in its place.
+fn variable(name: &str, default: &str, what: &str) -> String {
+    let default = if default.is_empty() { String::new() } else { format!(" [default: {default}]") };
+    format!("{what} [env: {name}]{default}")
 }
 
-const fn switch(argument: &'static str, variable: &'static str) -> Flag {
-    Flag { argument, variable, takes_value: false }
+/// The variable in the place of an option: `--data-dir` and `DEMO_DATA_DIR`.
+fn variable_of(argument: &str) -> String {
+    format!("DEMO_{}", argument.trim_start_matches("--").replace('-', "_").to_uppercase())
 }
-
-const FLAGS: &[Flag] = &[
-    takes_value("--host", "DEMO_HOST"),
-    takes_value("--port", "DEMO_PORT"),
-    takes_value("--data-dir", "DEMO_DATA_DIR"),
-    takes_value("--database-url", "DEMO_DATABASE_URL"),
-    takes_value("--redis-url", "DEMO_REDIS_URL"),
-    takes_value("--admin-token", "DEMO_ADMIN_TOKEN"),
-    takes_value("--limits", "DEMO_LIMITS"),
-    takes_value("--metrics-addr", "DEMO_METRICS_ADDR"),
-    takes_value("--metrics-token", "DEMO_METRICS_TOKEN"),
-    switch("--secure-cookies", "DEMO_SECURE_COOKIES"),
-    switch("--demo-users", "DEMO_DEMO_USERS"),
-    switch("--simulate", "DEMO_SIMULATE"),
-    switch("--simulate-past", "DEMO_SIMULATE_PAST"),
-    takes_value("--simulate-seed", "DEMO_SIMULATE_SEED"),
-    takes_value("--log", "DEMO_LOG"),
-];
 
 /// Where to listen, what to keep where, and who may see what.
 #[derive(Clone, Debug)]
@@ -108,6 +116,8 @@ pub struct Options {
     pub metrics_token: Option<BearerToken>,
     /// What session cookies are signed with, where that is not a file's.
     pub session_key: Option<Secret>,
+    /// The proxies whose word counts.
+    pub trusted_proxies: Proxies,
     /// Whether cookies are for TLS alone.
     pub secure_cookies: bool,
     /// Whether the users of the README are there; else when only this machine can connect.
@@ -130,8 +140,8 @@ pub struct Simulate {
 /// What the program is to do.
 #[derive(Clone, Debug)]
 pub enum Start {
-    /// Print [`HELP`].
-    Help,
+    /// Print this text.
+    Help(String),
     /// Write the monitoring rules and the dashboard below this directory.
     WriteRules(PathBuf),
     /// Serve.
@@ -172,7 +182,7 @@ impl Options {
         let session_key = (given.environment)("DEMO_SESSION_KEY").map(|key| key.to_string_lossy().into_owned());
         if session_key.as_ref().is_some_and(|key| key.len() < SESSION_KEY_MIN) {
             return Err(StartError::Value {
-                given_by: "DEMO_SESSION_KEY",
+                given_by: "DEMO_SESSION_KEY".to_owned(),
                 wrong: format!("has fewer than {SESSION_KEY_MIN} bytes; take random ones"),
             });
         }
@@ -190,6 +200,9 @@ impl Options {
             limits: given.value("--limits").map(|(_, path)| path.into()),
             metrics_addr: given.text("--metrics-addr").map(|(_, address)| address),
             metrics_token: given.token("--metrics-token")?,
+            trusted_proxies: given
+                .parsed("--trusted-proxy", "is not a list of networks; give such as 10.0.0.0/8,::1")?
+                .unwrap_or_default(),
             session_key: session_key.map(Secret),
             secure_cookies: given.is_on("--secure-cookies"),
             demo_users: given.is_on("--demo-users"),
@@ -208,58 +221,71 @@ fn admin_token<E: Fn(&str) -> Option<OsString>>(given: &Given<E>) -> Result<Opti
 /// What the arguments come to.
 enum Read {
     /// The values by argument.
-    Arguments(BTreeMap<&'static str, OsString>),
+    Arguments(BTreeMap<String, OsString>),
     /// Something else than serving is to be done.
     Other(Start),
 }
 
+fn command() -> Command {
+    Arguments::command()
+}
+
 fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Read, StartError> {
+    let name = std::iter::once(OsString::from("demo-app"));
+    let mut matches = match command().try_get_matches_from(name.chain(arguments)) {
+        Ok(matches) => matches,
+        Err(asked) if asked.kind() == ErrorKind::DisplayHelp => {
+            return Ok(Read::Other(Start::Help(asked.render().to_string())));
+        }
+        Err(error) => return Err(StartError::Argument(error)),
+    };
+    if let Some(directory) = matches.remove_one::<OsString>("write_rules") {
+        return Ok(Read::Other(Start::WriteRules(directory.into())));
+    }
     let mut read = BTreeMap::new();
-    let mut arguments = Parser::from_args(arguments);
-    while let Some(argument) = arguments.next().map_err(StartError::Argument)? {
-        let flag = match argument {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Read::Other(Start::Help)),
-            Arg::Long("write-rules") => {
-                let directory = arguments.value().map_err(StartError::Argument)?;
-                return Ok(Read::Other(Start::WriteRules(directory.into())));
+    for option in command().get_arguments() {
+        let id = option.get_id().as_str();
+        let value = match option.get_action() {
+            ArgAction::SetTrue => matches.remove_one::<bool>(id).filter(|on| *on).map(|_| OsString::from("1")),
+            ArgAction::Set => matches.remove_one::<OsString>(id),
+            ArgAction::Append => {
+                matches.remove_many::<OsString>(id).map(|all| all.collect::<Vec<_>>().join(&OsString::from(",")))
             }
-            Arg::Long(name) => FLAGS.iter().find(|flag| flag.argument.strip_prefix("--") == Some(name)),
             _ => None,
         };
-        let Some(flag) = flag else { return Err(StartError::Argument(argument.unexpected())) };
-        let value =
-            if flag.takes_value { arguments.value().map_err(StartError::Argument)? } else { OsString::from("1") };
-        read.insert(flag.argument, value);
+        if let (Some(value), Some(name)) = (value, option.get_long()) {
+            read.insert(format!("--{name}"), value);
+        }
     }
     Ok(Read::Arguments(read))
 }
 
 /// What was given, and by what.
 struct Given<E> {
-    arguments: BTreeMap<&'static str, OsString>,
+    arguments: BTreeMap<String, OsString>,
     environment: E,
 }
 
 impl<E: Fn(&str) -> Option<OsString>> Given<E> {
-    fn value(&self, argument: &'static str) -> Option<(&'static str, OsString)> {
+    fn value(&self, argument: &str) -> Option<(String, OsString)> {
         if let Some(value) = self.arguments.get(argument) {
-            return Some((argument, value.clone()));
+            return Some((argument.to_owned(), value.clone()));
         }
-        let flag = FLAGS.iter().find(|flag| flag.argument == argument)?;
-        (self.environment)(flag.variable).map(|value| (flag.variable, value))
+        let variable = variable_of(argument);
+        (self.environment)(&variable).map(|value| (variable, value))
     }
 
-    fn text(&self, argument: &'static str) -> Option<(&'static str, String)> {
+    fn text(&self, argument: &str) -> Option<(String, String)> {
         let (given_by, value) = self.value(argument)?;
         Some((given_by, value.to_string_lossy().into_owned()))
     }
 
     /// In the environment, a switch is on unless it is empty or 0.
-    fn is_on(&self, argument: &'static str) -> bool {
+    fn is_on(&self, argument: &str) -> bool {
         self.text(argument).is_some_and(|(_, value)| !value.is_empty() && value != "0")
     }
 
-    fn parsed<T: FromStr>(&self, argument: &'static str, wrong: &str) -> Result<Option<T>, StartError> {
+    fn parsed<T: FromStr>(&self, argument: &str, wrong: &str) -> Result<Option<T>, StartError> {
         let Some((given_by, text)) = self.text(argument) else { return Ok(None) };
         match text.parse() {
             Ok(value) => Ok(Some(value)),
@@ -268,7 +294,7 @@ impl<E: Fn(&str) -> Option<OsString>> Given<E> {
     }
 
     /// An error names the place alone: a token is nobody's business.
-    fn token(&self, argument: &'static str) -> Result<Option<BearerToken>, StartError> {
+    fn token(&self, argument: &str) -> Result<Option<BearerToken>, StartError> {
         let Some((given_by, text)) = self.text(argument) else { return Ok(None) };
         text.parse().map(Some).map_err(|source| StartError::Token { given_by, source })
     }
@@ -322,9 +348,37 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_an_option_holds_and_proxies_add_up() {
+        assert_eq!(read(&["--port", "1", "--port=2"], &[]), serve("127.0.0.1", 2));
+        let proxies = |arguments: &[&str], environment: &[(&str, &str)]| {
+            options(arguments, environment).map(|options| options.trusted_proxies)
+        };
+        let both = "10.0.0.0/8,::1".parse().expect("networks");
+        assert_eq!(proxies(&["--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "::1"], &[]), Ok(both));
+        let both = "10.0.0.0/8,::1".parse().expect("networks");
+        assert_eq!(proxies(&[], &[("DEMO_TRUSTED_PROXY", "10.0.0.0/8, ::1")]), Ok(both));
+        assert_eq!(proxies(&[], &[]), Ok(Proxies::default()));
+        let wrong = proxies(&["--trusted-proxy", "proxy.local"], &[]).expect_err("a name");
+        assert!(wrong.starts_with("--trusted-proxy is `proxy.local`, which is not a list of networks"), "{wrong}");
+    }
+
+    #[test]
+    fn every_option_names_its_variable_in_the_help() {
+        let Ok(Start::Help(help)) = Options::read([OsString::from("--help")], |_| None) else { panic!("no help") };
+        // The help is wrapped to its width.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for option in command().get_arguments() {
+            let name = option.get_long().expect("a long option");
+            assert!(help.contains(&format!("--{name}")), "{name} is not in {help}");
+            let without = ["help", "write-rules"].contains(&name);
+            assert!(without || help.contains(&format!("[env: {}]", variable_of(name))), "{name}: {help}");
+        }
+    }
+
+    #[test]
     fn an_unknown_argument_is_named() {
         let error = read(&["--prot", "1"], &[]).expect_err("an unknown argument");
-        assert_eq!(error, "invalid option '--prot'; see --help");
+        assert_eq!(error, "unexpected argument '--prot' found; see --help");
     }
 
     #[test]
@@ -349,14 +403,6 @@ mod tests {
         ] {
             let error = options(arguments, environment).expect_err("a wrong token");
             assert!(error.starts_with(place) && !error.contains("my secret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn help_names_every_option_and_its_variable() {
-        for Flag { argument, variable, .. } in FLAGS {
-            assert!(HELP.contains(&format!("  {argument} ")), "{argument}");
-            assert!(HELP.contains(variable), "{variable}");
         }
     }
 

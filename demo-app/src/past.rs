@@ -4,9 +4,9 @@
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fastrand::Rng;
 use monitor_runtime::anomaly::{self, Detector, Limits, Observed};
 
-use crate::chance::Chance;
 use crate::simulate::{CHOSEN, REQUESTS_A_SECOND};
 
 /// A whole week in it, and what is needed to have one.
@@ -36,7 +36,7 @@ pub(crate) fn make_up(seed: u64) {
     thread::scope(|scope| {
         for (number, (endpoint, share)) in CHOSEN.into_iter().enumerate() {
             scope.spawn(move || {
-                let chance = Chance::of(seed.wrapping_mul(CHOSEN.len() as u64).wrapping_add(number as u64));
+                let chance = Rng::with_seed(seed.wrapping_mul(CHOSEN.len() as u64).wrapping_add(number as u64));
                 let calls_a_second = REQUESTS_A_SECOND * share as f64 / 100.0;
                 let learned = learned(now, calls_a_second, &usual(endpoint), chance);
                 anomaly::learn(endpoint, &learned.state()).expect("a state of this very version");
@@ -45,7 +45,7 @@ pub(crate) fn make_up(seed: u64) {
     });
 }
 
-fn learned(now: Duration, calls_a_second: f64, usual: &Usual, mut chance: Chance) -> Detector {
+fn learned(now: Duration, calls_a_second: f64, usual: &Usual, mut chance: Rng) -> Detector {
     let mut detector = Detector::new(Limits::NONE);
     let mut verdicts = Vec::new();
     let end = now.as_millis() as f64;
@@ -58,8 +58,8 @@ fn learned(now: Duration, calls_a_second: f64, usual: &Usual, mut chance: Chance
         }
         // Half as long to twice as long as the median, nearly always; one in a hundred waits for something.
         let octaves = (0..3).map(|_| fraction(&mut chance)).sum::<f64>() - 1.5;
-        let octaves = if chance.one_in(100) { octaves + 4.0 * fraction(&mut chance) } else { octaves };
-        let observed = if chance.one_in(usual.fails_one_in) { Observed::ServerError } else { Observed::Success };
+        let octaves = if chance.u64(..100) == 0 { octaves + 4.0 * fraction(&mut chance) } else { octaves };
+        let observed = if chance.u64(..usual.fails_one_in) == 0 { Observed::ServerError } else { Observed::Success };
         detector.observe(at as u64, usual.median_seconds * octaves.exp2(), observed, &mut verdicts);
         // What was found in a past that never was is no news.
         verdicts.clear();
@@ -67,8 +67,8 @@ fn learned(now: Duration, calls_a_second: f64, usual: &Usual, mut chance: Chance
 }
 
 /// Over 0, at most 1.
-fn fraction(chance: &mut Chance) -> f64 {
-    ((chance.number() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+fn fraction(chance: &mut Rng) -> f64 {
+    1.0 - chance.f64()
 }
 
 #[cfg(test)]
@@ -79,10 +79,10 @@ mod tests {
     fn what_it_learns_is_what_simulated_users_do() {
         let now = Duration::from_secs(1_767_571_200);
         let usual = Usual { median_seconds: 0.02, fails_one_in: 100 };
-        let detector = learned(now, 0.2, &usual, Chance::of(3));
+        let detector = learned(now, 0.2, &usual, Rng::with_seed(3));
         // Far longer than the median, and learned: without a past it is a second.
         assert!((0.05..0.7).contains(&detector.threshold()), "{}", detector.threshold());
         assert_eq!(detector.episodes().count(), 0);
-        assert_eq!(learned(now, 0.2, &usual, Chance::of(3)).state(), detector.state());
+        assert_eq!(learned(now, 0.2, &usual, Rng::with_seed(3)).state(), detector.state());
     }
 }

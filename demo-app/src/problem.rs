@@ -1,9 +1,10 @@
 //! What the service answers when it refuses or fails: a status and a JSON problem (RFC 9457).
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use actix_web::error::JsonPayloadError;
+use actix_web::error::{JsonPayloadError, PayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -21,6 +22,9 @@ pub(crate) enum Problem {
     NoSession,
     NotSignedIn,
     NotAdmin,
+    /// A page of another site asks for a change.
+    OtherSite,
+    UnknownToken,
     UnknownUser,
     NameTaken,
     BadName,
@@ -65,6 +69,8 @@ impl fmt::Display for Problem {
                 write!(f, "sign in first: POST /login, or send a token as `Authorization: Bearer ..`")
             }
             Problem::NotAdmin => write!(f, "send the admin's token as `Authorization: Bearer ..`; see --admin-token"),
+            Problem::OtherSite => write!(f, "a page of another site asks for this; open it on this service's own page"),
+            Problem::UnknownToken => write!(f, "you have no such token; GET /tokens lists them"),
             Problem::UnknownUser => write!(f, "there is no user of this name"),
             Problem::NameTaken => write!(f, "this name is taken"),
             Problem::BadName => {
@@ -72,7 +78,7 @@ impl fmt::Display for Problem {
             }
             Problem::BadPassword => write!(f, "take 8 to 1024 bytes for a password"),
             Problem::TooManyAttempts { wait } => write!(f, "too many attempts; wait {} s", seconds(*wait)),
-            Problem::Busy => write!(f, "too many sign in at once; try again in a second"),
+            Problem::Busy => write!(f, "too many ask for this at once; try again in a second"),
             Problem::UnknownItem(id) => write!(f, "there is no item `{id}`; GET /items lists them"),
             Problem::NoSuchPage => write!(f, "there is nothing here; GET / lists what there is"),
             Problem::Json(JsonPayloadError::ContentType) => {
@@ -82,6 +88,7 @@ impl fmt::Display for Problem {
             Problem::Json(JsonPayloadError::Deserialize(error)) => {
                 write!(f, "this is not the JSON that is wanted here (line {}, column {})", error.line(), error.column())
             }
+            Problem::Json(error) if is_late(error) => write!(f, "the body did not arrive in time"),
             Problem::Json(error) => error.fmt(f),
             Problem::NoRandom(error) => write!(f, "no random bytes: {error}"),
             Problem::Users(_) => write!(f, "the users cannot be asked at the moment"),
@@ -108,11 +115,15 @@ impl ResponseError for Problem {
             | Problem::NoSession
             | Problem::NotSignedIn
             | Problem::NotAdmin => StatusCode::UNAUTHORIZED,
+            Problem::OtherSite => StatusCode::FORBIDDEN,
             Problem::NameTaken => StatusCode::CONFLICT,
             Problem::BadName | Problem::BadPassword | Problem::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Problem::UnknownItem(_) | Problem::UnknownUser | Problem::NoSuchPage => StatusCode::NOT_FOUND,
+            Problem::UnknownItem(_) | Problem::UnknownToken | Problem::UnknownUser | Problem::NoSuchPage => {
+                StatusCode::NOT_FOUND
+            }
             Problem::Json(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Problem::Json(error) if is_late(error) => StatusCode::REQUEST_TIMEOUT,
             Problem::Json(error) => error.status_code(),
             Problem::Credits(error) => error.status_code(),
             Problem::Busy | Problem::Users(_) | Problem::Sessions(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -154,6 +165,11 @@ impl ResponseError for Problem {
             detail: self.to_string(),
         })
     }
+}
+
+/// Whether a body did not arrive in its time.
+fn is_late(error: &JsonPayloadError) -> bool {
+    matches!(error, JsonPayloadError::Payload(PayloadError::Io(error)) if error.kind() == ErrorKind::TimedOut)
 }
 
 impl From<StoreError> for Problem {

@@ -2,7 +2,6 @@
 //! does not. Cookies are actix-session's.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::Error;
@@ -16,10 +15,12 @@ use crate::metrics::SESSIONS_OPEN;
 use crate::problem::Problem;
 use crate::random;
 use crate::store_error::StoreError;
-use crate::users::{Session, Store, digest};
+use crate::users::{Session, SessionsMax, Store, digest, now_s};
 
-/// So many are kept; then the oldest goes.
-const SESSIONS_MAX: u32 = 10_000;
+/// A user has a few devices; all users together fit into a small table.
+const SESSIONS_MAX: SessionsMax = SessionsMax { a_user: 20, all: 10_000 };
+/// Where actix-identity keeps the user in the state of a session, as JSON.
+const USER: &str = "actix_identity.user_id";
 
 type State = HashMap<String, String>;
 
@@ -36,10 +37,18 @@ impl Sessions {
         Ok(Sessions { store })
     }
 
+    /// Ends all sessions of this user.
+    pub(crate) async fn end_all(&self, user: &str) -> Result<(), StoreError> {
+        let ended = self.store.drop_sessions(user.to_owned()).await?;
+        SESSIONS_OPEN.add(-(ended as f64));
+        Ok(())
+    }
+
     async fn keep(&self, key: &SessionKey, state: &State, ttl: &Duration) -> Result<(), anyhow::Error> {
         let now_s = now_s();
         let session = Session {
             digest: digest(key.as_ref()),
+            name: state.get(USER).and_then(|user| serde_json::from_str(user).ok()).unwrap_or_default(),
             state: serde_json::to_string(state)?,
             expires_s: now_s.saturating_add(ttl.whole_seconds()),
         };
@@ -103,10 +112,6 @@ fn new_key() -> Result<SessionKey, anyhow::Error> {
     Ok(text.try_into()?)
 }
 
-fn now_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +125,49 @@ mod tests {
 
     fn state() -> State {
         HashMap::from([("user".to_owned(), "ada".to_owned())])
+    }
+
+    #[test]
+    fn many_sessions_of_a_user_crowd_out_that_user_s_own() {
+        System::new().block_on(async {
+            let sessions = Sessions::of(Store::in_memory().expect("a store")).await.expect("sessions");
+            let of = |user: &str| HashMap::from([(USER.to_owned(), format!("\"{user}\""))]);
+            let all = |max: u32| (0..max).map(|_| of("eve")).chain([of("ada")]);
+            let mut keys = Vec::new();
+            for state in [of("ada")].into_iter().chain(all(SESSIONS_MAX.a_user + 1)) {
+                keys.push((state.clone(), sessions.save(state, &DAY).await.expect("saved")));
+            }
+            let load = async |key| sessions.load(key).await.expect("asked");
+            for (n, (state, key)) in keys.iter().enumerate() {
+                // The second is the first of eve's.
+                assert_eq!(load(key).await.as_ref(), (n != 1).then_some(state), "{n}");
+            }
+            sessions.end_all("eve").await.expect("ended");
+            assert_eq!(load(&keys[2].1).await, None);
+            assert_eq!(load(&keys[0].1).await, Some(of("ada")));
+        });
+    }
+
+    #[test]
+    fn where_all_sessions_are_too_many_the_user_who_has_the_most_loses_one() {
+        System::new().block_on(async {
+            let store = Store::in_memory().expect("a store");
+            let keep = async |n: u32, name: &str| {
+                let session =
+                    Session { digest: n.to_string(), name: name.to_owned(), state: String::new(), expires_s: i64::MAX };
+                store.keep_session(session, 0, SessionsMax { a_user: 3, all: 6 }).await.expect("kept")
+            };
+            for (n, name) in ["ada", "eve-1", "eve-1", "eve-2", "eve-2", "eve-2", "grace"].into_iter().enumerate() {
+                keep(n as u32, name).await;
+            }
+            let mut left = Vec::new();
+            for n in 0..7 {
+                if store.session(n.to_string(), 0).await.expect("asked").is_some() {
+                    left.push(n);
+                }
+            }
+            assert_eq!(left, [0, 1, 2, 4, 5, 6], "the oldest of the three is gone");
+        });
     }
 
     #[test]

@@ -11,18 +11,18 @@ use monitor_runtime::actix::InvalidToken;
 #[non_exhaustive]
 pub enum StartError {
     /// An argument that is not understood.
-    Argument(lexopt::Error),
+    Argument(clap::Error),
     /// A value that its option cannot have, and where it was given.
     Value {
         /// `--port` or `DEMO_PORT`.
-        given_by: &'static str,
+        given_by: String,
         /// What is wrong with it.
         wrong: String,
     },
     /// A token that no header can carry, and where it was given.
     Token {
         /// `--metrics-token` or `DEMO_METRICS_TOKEN`.
-        given_by: &'static str,
+        given_by: String,
         /// What is wrong with it.
         source: InvalidToken,
     },
@@ -75,7 +75,12 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Argument(error) => write!(f, "{error}; see --help"),
+            StartError::Argument(error) => {
+                // The first line says what is wrong; the others are the usage.
+                let text = error.render().to_string();
+                let first = text.lines().next().unwrap_or_default();
+                write!(f, "{}; see --help", first.strip_prefix("error: ").unwrap_or(first))
+            }
             StartError::Value { given_by, wrong } => write!(f, "{given_by} {wrong}"),
             StartError::Token { given_by, source } => write!(f, "{given_by}: {source}"),
             StartError::Metrics(errors) => errors.fmt(f),

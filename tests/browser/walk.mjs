@@ -146,8 +146,13 @@ async function walk() {
 
   await watch();
 
+  await page.getByRole("button", { name: "Make a token" }).click();
+  await said(page, "account-said", "Your token, told this once: demo_");
+  await page.getByRole("button", { name: "Revoke my tokens" }).click();
+  await said(page, "account-said", "Your tokens are worthless now");
+
   // By the keyboard alone, and out.
-  await page.getByRole("button", { name: "Sign out" }).focus();
+  await page.getByRole("button", { name: "Sign out", exact: true }).focus();
   await page.keyboard.press("Enter");
   await said(page, "account-said", "You are signed out");
   await page.keyboard.type("alan");

@@ -5,7 +5,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::Path;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpResponse, route};
 
 use crate::problem::Problem;
 
@@ -35,7 +35,7 @@ pub(crate) fn page(here: &str, watch: &str, demo_users: bool) -> HttpResponse {
 }
 
 /// Its scripts, styles and icon.
-#[get("/front/{file}")]
+#[route("/front/{file}", method = "GET", method = "HEAD")]
 pub(crate) async fn file(file: Path<String>) -> Result<HttpResponse, Problem> {
     let (_, kind, text) = FILES.into_iter().find(|(name, ..)| *name == file.as_str()).ok_or(Problem::NoSuchPage)?;
     Ok(HttpResponse::Ok()

@@ -119,6 +119,17 @@ const account = {
     const told = `Your token, told this once: ${answer.json?.token}. Send it as “Authorization: Bearer …”.`;
     say("account-said", answer.status === 201 ? told : detailOf(answer), kindOf(answer.status));
   },
+  revoke: async () => {
+    const answer = await ask("DELETE", "/tokens");
+    const said = answer.status === 204 ? "Your tokens are worthless now." : detailOf(answer);
+    say("account-said", said, kindOf(answer.status));
+  },
+  "sign-out-everywhere": async () => {
+    const answer = await ask("DELETE", "/sessions");
+    await showUser();
+    say("account-said", answer.status === 204 ? "You are signed out everywhere." : detailOf(answer), kindOf(answer.status));
+    if (user === null) $("sign").user.focus();
+  },
   "sign-out": async () => {
     await ask("POST", "/logout");
     await showUser();

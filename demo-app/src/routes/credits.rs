@@ -4,7 +4,7 @@
 use std::time::UNIX_EPOCH;
 
 use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, get, post};
+use actix_web::{HttpResponse, post, route};
 use monitor_runtime::activity::track_event;
 use monitor_runtime::credits::{AccountId, Credits, CreditsError, Entry, Grant, Key, Verified, Violation};
 use monitor_runtime::detect_anomalies;
@@ -12,13 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Admin, SignedIn};
 use crate::problem::Problem;
+use crate::top_ups::TopUps;
 use crate::users::Users;
 
 /// What a new user starts with.
 pub(crate) const SIGN_UP_CREDITS: i64 = 100;
 const TOP_UP_MAX: i64 = 1_000;
-/// Beyond it, a demonstration's user has had enough for nothing.
-const BALANCE_MAX: i64 = 10_000;
 const ADMIN_GRANT_MAX: i64 = 1_000_000;
 const HISTORY: u32 = 50;
 
@@ -73,7 +72,7 @@ struct AdminGrant {
     key: Option<String>,
 }
 
-#[get("/credits")]
+#[route("/credits", method = "GET", method = "HEAD")]
 pub(crate) async fn statement(user: SignedIn, credits: Data<Credits>) -> Result<HttpResponse, Problem> {
     let SignedIn(user) = user;
     let account = AccountId::new(&user)?;
@@ -94,16 +93,13 @@ pub(crate) async fn top_up(
     user: SignedIn,
     wanted: Json<TopUp>,
     credits: Data<Credits>,
+    top_ups: Data<TopUps>,
 ) -> Result<HttpResponse, Problem> {
     let SignedIn(user) = user;
     let amount = amount(wanted.amount, TOP_UP_MAX)?;
-    let account = AccountId::new(&user)?;
-    if credits.balance(account.clone()).await?.posted() + amount > BALANCE_MAX {
-        return Err(Problem::Bad(format!("an account of this demonstration has at most {BALANCE_MAX} credits")));
-    }
-    let granted = credits.grant(Grant::new(account, amount)).await?;
+    let balance = top_ups.grant(user.clone(), amount, Credits::clone(&credits)).await?;
     track_event!("top_up", &user);
-    let (available, held) = (granted.balance.available, granted.balance.held);
+    let (available, held) = (balance.available, balance.held);
     Ok(HttpResponse::Ok().json(Balance { user, available, held }))
 }
 

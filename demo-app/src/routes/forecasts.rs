@@ -2,11 +2,11 @@
 
 use actix_web::post;
 use actix_web::web::{self, Json};
+use fastrand::Rng;
 use monitor_runtime::{detect_anomalies, track_latency, with_credits};
 use serde::{Deserialize, Serialize};
 
 use super::items::ITEMS;
-use crate::chance::Chance;
 use crate::metrics::REPORT_LATENCY;
 use crate::problem::Problem;
 
@@ -54,15 +54,15 @@ pub(crate) async fn make(wanted: Json<Wanted>) -> Result<Json<Forecast>, Problem
 
 /// Many courses, each of months in which the stock gains or loses a hundredth.
 fn forecast(years: u32) -> Forecast {
-    let mut chance = Chance::of(SEED);
+    let mut chance = Rng::with_seed(SEED);
     let now = ITEMS.iter().map(|item| u64::from(item.price_cents) * u64::from(item.in_stock)).sum();
     let mut ends: Vec<u64> = (0..COURSES).map(|_| course(now, years * 12, &mut chance)).collect();
     ends.sort_unstable();
     Forecast { years, cents_low: ends[COURSES / 20], cents_high: ends[COURSES - COURSES / 20] }
 }
 
-fn course(now: u64, months: u32, chance: &mut Chance) -> u64 {
-    (0..months).fold(now, |cents, _| if chance.one_in(2) { cents / 100 * 101 } else { cents / 100 * 99 })
+fn course(now: u64, months: u32, chance: &mut Rng) -> u64 {
+    (0..months).fold(now, |cents, _| if chance.bool() { cents / 100 * 101 } else { cents / 100 * 99 })
 }
 
 #[cfg(test)]

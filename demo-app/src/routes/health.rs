@@ -1,18 +1,18 @@
 //! What an orchestrator asks: does the process answer, and does it want requests.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpResponse, route};
 
 use crate::readiness::{Readiness, State};
 
 /// To be restarted when it does not answer.
-#[get("/healthz")]
+#[route("/healthz", method = "GET", method = "HEAD")]
 pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// To be left out of the traffic while it is not ready.
-#[get("/readyz")]
+#[route("/readyz", method = "GET", method = "HEAD")]
 pub(crate) async fn ready(readiness: Data<Readiness>) -> HttpResponse {
     match readiness.get() {
         State::Ready => HttpResponse::Ok().body("ready\n"),

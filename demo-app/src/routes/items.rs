@@ -1,6 +1,6 @@
 //! What there is to buy: a fixed list.
 
-use actix_web::get;
+use actix_web::route;
 use actix_web::web::{Json, Path};
 use serde::Serialize;
 
@@ -22,13 +22,13 @@ pub(crate) const ITEMS: [Item; 5] = [
     item(5, "paper tape", 120, 75),
 ];
 
-#[get("/items")]
+#[route("/items", method = "GET", method = "HEAD")]
 pub(crate) async fn list() -> Json<[Item; 5]> {
     Json(ITEMS)
 }
 
 /// The id as text: what is no number is an unknown item too.
-#[get("/items/{id}")]
+#[route("/items/{id}", method = "GET", method = "HEAD")]
 pub(crate) async fn one(id: Path<String>) -> Result<Json<Item>, Problem> {
     let id = id.into_inner();
     let wanted = id.parse();

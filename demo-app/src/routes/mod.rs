@@ -11,9 +11,9 @@ mod users;
 
 use std::net::SocketAddr;
 
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::{ACCEPT, HOST, HeaderMap};
 use actix_web::web::{Data, JsonConfig, ServiceConfig, to};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, route};
 use monitor_runtime::actix::{Scrape, anomalies, api_metrics, dashboard};
 
 pub(crate) use self::about::About;
@@ -21,6 +21,7 @@ pub(crate) use self::credits::account;
 pub(crate) use self::reports::Printer;
 use crate::front;
 use crate::problem::Problem;
+use crate::proxies::Proxies;
 
 /// One line of the list that is printed at start and served at `/`.
 pub(crate) struct Route {
@@ -36,7 +37,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/login/token", "opens a session for a token"),
     route("POST", "/logout", "closes the session"),
     route("GET", "/session", "who asks"),
+    route("DELETE", "/sessions", "signs you out everywhere"),
     route("POST", "/tokens", "makes a token, which may be sent in a session's place"),
+    route("GET", "/tokens", "the tokens that you have"),
+    route("DELETE", "/tokens/1", "revokes one of them; /tokens all"),
     route("GET", "/items", "what there is to buy"),
     route("GET", "/items/1", "one item"),
     route("POST", "/reports", "a stock report for 5 credits"),
@@ -103,7 +107,11 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .service(users::login_by_token)
         .service(users::logout)
         .service(users::session)
+        .service(users::end_sessions)
         .service(users::issue_token)
+        .service(users::tokens)
+        .service(users::revoke_token)
+        .service(users::revoke_tokens)
         .service(items::list)
         .service(items::one)
         .service(reports::make)
@@ -124,9 +132,9 @@ pub(crate) fn configure(app: &mut ServiceConfig, page: Option<Scrape>) {
         .default_service(to(async || Problem::NoSuchPage.error_response()));
 }
 
-#[get("/")]
+#[route("/", method = "GET", method = "HEAD")]
 async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
-    let host = request.connection_info().host().to_owned();
+    let host = host(&request);
     if wants_html(request.headers()) {
         let here = format!("{}://{host}", request.connection_info().scheme());
         let watch = about.address.map_or_else(|| here.clone(), |address| format!("http://{address}"));
@@ -134,6 +142,15 @@ async fn index(request: HttpRequest, about: Data<About>) -> HttpResponse {
     }
     let lines = list(&host, about.address).map(|line| line + "\n");
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines.collect::<String>())
+}
+
+/// What the client calls this service. A proxy says it in headers, which count where the proxy is trusted.
+fn host(request: &HttpRequest) -> String {
+    let given = request.headers().get(HOST).filter(|_| !Proxies::is_before(request));
+    match given.and_then(|host| host.to_str().ok()) {
+        Some(host) => host.to_owned(),
+        None => request.connection_info().host().to_owned(),
+    }
 }
 
 /// Browsers say so; curl and scripts take anything.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::time::sleep;
 use actix_web::web::{Data, Json, Query};
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::{HttpResponse, delete, post, route};
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
@@ -19,7 +19,7 @@ const DELAY_MAX_S: f64 = 10.0;
 const FAULT_MAX_S: f64 = 300.0;
 
 /// A request that fails: the server's fault.
-#[get("/monitoring/test-error")]
+#[route("/monitoring/test-error", method = "GET", method = "HEAD")]
 pub(crate) async fn error() -> Result<HttpResponse, Problem> {
     Err(Problem::OnPurpose)
 }
@@ -30,7 +30,7 @@ struct Slow {
 }
 
 /// A request that takes its time.
-#[get("/monitoring/test-slow")]
+#[route("/monitoring/test-slow", method = "GET", method = "HEAD")]
 pub(crate) async fn slow(slow: Query<Slow>) -> Result<HttpResponse, Problem> {
     let seconds = within("seconds", slow.seconds.unwrap_or(SLOW_S), DELAY_MAX_S)?;
     sleep(Duration::from_secs_f64(seconds)).await;
@@ -38,7 +38,7 @@ pub(crate) async fn slow(slow: Query<Slow>) -> Result<HttpResponse, Problem> {
 }
 
 /// A request whose handler panics.
-#[get("/monitoring/test-panic")]
+#[route("/monitoring/test-panic", method = "GET", method = "HEAD")]
 pub(crate) async fn panic() -> HttpResponse {
     panic!("this handler panics on purpose: /monitoring/test-panic")
 }
@@ -85,7 +85,7 @@ pub(crate) async fn switch(
     Ok(list(&faults))
 }
 
-#[get("/monitoring/faults")]
+#[route("/monitoring/faults", method = "GET", method = "HEAD")]
 pub(crate) async fn switched_on(faults: Data<Faults>) -> HttpResponse {
     list(&faults)
 }

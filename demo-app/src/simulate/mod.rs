@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+
 use self::client::Client;
-use crate::chance::Chance;
 use crate::faults::{Fault, Faults};
 use crate::problem::Problem;
 use crate::random;
@@ -54,7 +55,7 @@ struct Done {
 struct User {
     client: Client,
     login: String,
-    chance: Chance,
+    chance: Rng,
     faults: Faults,
 }
 
@@ -75,7 +76,7 @@ impl Simulation {
             let user = User {
                 client: Client::to(address),
                 login: serde_json::json!({ "user": name, "password": password }).to_string(),
-                chance: Chance::of(seed.wrapping_mul(USERS).wrapping_add(number)),
+                chance: Rng::with_seed(seed.wrapping_mul(USERS).wrapping_add(number)),
                 faults: faults.clone(),
             };
             let (over, done) = (simulation.over.clone(), done.clone());
@@ -117,20 +118,20 @@ impl User {
         while !over.load(Relaxed) {
             if breaks && Instant::now() >= next_fault {
                 next_fault += FAULT_EVERY;
-                let fault = if self.chance.one_in(2) { "failing" } else { "slow" };
+                let fault = if self.chance.bool() { "failing" } else { "slow" };
                 let json = format!(r#"{{"endpoint":"/items","fault":"{fault}","seconds":{FAULT_S}}}"#);
                 self.ask("POST", "/monitoring/faults", Some(&json), done);
             } else {
                 self.act(done);
             }
-            let pause = Duration::from_millis(PAUSE_MS.0 + self.chance.below(PAUSE_MS.1));
+            let pause = Duration::from_millis(PAUSE_MS.0 + self.chance.u64(..PAUSE_MS.1));
             rest(pause, over);
         }
         self.ask("POST", "/logout", None, done);
     }
 
     fn act(&mut self, done: &Done) {
-        let mut chosen = self.chance.below(100);
+        let mut chosen = self.chance.u64(..100);
         for (endpoint, share) in CHOSEN {
             if chosen < share {
                 let times = match self.faults.of_traffic(endpoint, Instant::now()) {
@@ -158,12 +159,12 @@ impl User {
     fn visit(&mut self, endpoint: &str, done: &Done) {
         match endpoint {
             "/items/{id}" => {
-                let item = format!("/items/{}", 1 + self.chance.below(6));
+                let item = format!("/items/{}", self.chance.u64(1..=6));
                 self.ask("GET", &item, None, done);
             }
             "/reports" | "/reports/flaky" => self.pay(endpoint, None, done),
             "/forecasts" => {
-                let json = format!(r#"{{"years":{}}}"#, 1 + self.chance.below(10));
+                let json = format!(r#"{{"years":{}}}"#, self.chance.u64(1..=10));
                 self.pay(endpoint, Some(&json), done);
             }
             _ => self.ask("GET", endpoint, None, done),

@@ -10,11 +10,11 @@ mod sqlite;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::session::Session;
+pub(crate) use self::session::{IssuedToken, Session, SessionsMax};
 
 use self::attempts::{Attempts, TooMany, origin};
 use self::password::Passwords;
@@ -45,6 +45,8 @@ pub(crate) struct Users {
     sign_ins: Attempts,
     /// By origin.
     sign_ups: Attempts,
+    /// By user: sessions opened with tokens.
+    token_sign_ins: Attempts,
 }
 
 /// Where users, their tokens and their sessions are kept.
@@ -63,6 +65,7 @@ impl Users {
             guesses: Attempts::new(20, Duration::from_secs(15)),
             sign_ins: Attempts::new(300, Duration::from_secs(1)),
             sign_ups: Attempts::new(60, Duration::from_secs(5)),
+            token_sign_ins: Attempts::new(30, Duration::from_secs(10)),
         })
     }
 
@@ -81,7 +84,7 @@ impl Users {
     pub(crate) async fn sign_up(&self, name: &str, password: String, from: Option<IpAddr>) -> Result<(), Problem> {
         check_name(name)?;
         check_password(&password)?;
-        self.sign_ups.take(from.map(origin), Instant::now())?;
+        self.sign_ups.take(from.map(origin))?;
         let hash = self.passwords.hash(password).await?;
         if self.store.add_user(name.to_owned(), hash).await? { Ok(()) } else { Err(Problem::NameTaken) }
     }
@@ -104,9 +107,9 @@ impl Users {
         password: String,
         from: Option<IpAddr>,
     ) -> Result<String, Problem> {
-        let (from, now) = (from.map(origin), Instant::now());
-        self.sign_ins.take(from, now)?;
-        self.guesses.take((name, from), now)?;
+        let from = from.map(origin);
+        self.sign_ins.take(from)?;
+        self.guesses.take((name, from))?;
         // What no user can have needs no look at the store.
         let hash = match check_name(name) {
             Ok(()) => self.store.password_hash(name.to_owned()).await?,
@@ -123,13 +126,38 @@ impl Users {
     }
 
     /// A new token of this user. It is told once, and kept as a digest.
-    pub(crate) async fn issue_token(&self, name: &str) -> Result<String, Problem> {
+    pub(crate) async fn issue_token(&self, name: &str) -> Result<(i64, String), Problem> {
         let token = format!("{TOKEN_PREFIX}{}", random::hexadecimal()?);
-        self.store.add_token(digest(&token), name.to_owned(), TOKENS_MAX).await?;
-        Ok(token)
+        let id = self.store.add_token(digest(&token), name.to_owned(), now_s(), TOKENS_MAX).await?;
+        Ok((id, token))
     }
 
-    /// The user whom this token was issued to. Nobody guesses one, so attempts need no limit.
+    /// The tokens of this user, the oldest first.
+    pub(crate) async fn tokens(&self, name: &str) -> Result<Vec<IssuedToken>, Problem> {
+        Ok(self.store.tokens(name.to_owned()).await?)
+    }
+
+    /// Makes one token of this user worthless, or all of them; gives how many there were.
+    pub(crate) async fn revoke_tokens(&self, name: &str, id: Option<i64>) -> Result<u64, Problem> {
+        Ok(self.store.drop_tokens(name.to_owned(), id).await?)
+    }
+
+    /// The user whom this token was issued to, to open a session. Attempts are limited by address and by user.
+    pub(crate) async fn sign_in_by_token(
+        &self,
+        token: Option<&str>,
+        from: Option<IpAddr>,
+    ) -> Result<Option<String>, Problem> {
+        let from = from.map(origin);
+        self.sign_ins.take(from)?;
+        let Some(token) = token else { return Ok(None) };
+        let Some(name) = self.by_token(token).await? else { return Ok(None) };
+        self.token_sign_ins.take(&name)?;
+        self.sign_ins.give_back(from);
+        Ok(Some(name))
+    }
+
+    /// The user whom this token was issued to. A token cannot be guessed, so attempts need no limit.
     pub(crate) async fn by_token(&self, token: &str) -> Result<Option<String>, Problem> {
         if !token.starts_with(TOKEN_PREFIX) || token.len() != TOKEN_PREFIX.len() + 64 {
             return Ok(None);
@@ -149,6 +177,14 @@ impl Store {
 
     pub(crate) async fn in_database(url: &str) -> Result<Store, StoreError> {
         PostgresStore::open(url).await.map(Store::Postgres)
+    }
+
+    /// Does `work` while no other instance of the service does such work for this user. A file has one instance alone.
+    pub(crate) async fn alone<T>(&self, name: String, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        match self {
+            Store::Sqlite(_) => Ok(work.await),
+            Store::Postgres(store) => store.alone(name, work).await,
+        }
     }
 }
 
@@ -170,10 +206,13 @@ of_both! {
     add_user(name: String, hash: String) -> bool;
     set_password(name: String, hash: String) -> ();
     password_hash(name: String) -> Option<String>;
-    add_token(digest: String, name: String, max: u32) -> ();
+    add_token(digest: String, name: String, now_s: i64, max: u32) -> i64;
+    tokens(name: String) -> Vec<IssuedToken>;
+    drop_tokens(name: String, id: Option<i64>) -> u64;
     user_of_token(digest: String) -> Option<String>;
     session(digest: String, now_s: i64) -> Option<String>;
-    keep_session(session: Session, now_s: i64, max: u32) -> i64;
+    keep_session(session: Session, now_s: i64, max: SessionsMax) -> i64;
+    drop_sessions(name: String) -> u64;
     drop_session(digest: String) -> bool;
     count_sessions(now_s: i64) -> i64;
 }
@@ -182,6 +221,11 @@ impl From<TooMany> for Problem {
     fn from(too_many: TooMany) -> Problem {
         Problem::TooManyAttempts { wait: too_many.wait }
     }
+}
+
+/// Unix seconds.
+pub(crate) fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// What is kept of a secret that is random enough not to be guessed.
@@ -268,15 +312,15 @@ mod tests {
             let users = users().await;
             users.add_demo_users().await.expect("users");
             let first = users.issue_token("ada").await.expect("a token");
-            assert_eq!(users.by_token(&first).await.expect("asked").as_deref(), Some("ada"));
-            for wrong in ["", TOKEN_PREFIX, &first[1..], &first.replace(|c: char| c.is_ascii_digit(), "a")] {
+            assert_eq!(users.by_token(&first.1).await.expect("asked").as_deref(), Some("ada"));
+            for wrong in ["", TOKEN_PREFIX, &first.1[1..], &first.1.replace(|c: char| c.is_ascii_digit(), "a")] {
                 assert_eq!(users.by_token(wrong).await.expect("asked"), None);
             }
             users.issue_token("grace").await.expect("a token");
             for _ in 0..TOKENS_MAX {
                 users.issue_token("ada").await.expect("a token");
             }
-            assert_eq!(users.by_token(&first).await.expect("asked"), None);
+            assert_eq!(users.by_token(&first.1).await.expect("asked"), None);
         });
     }
 }

@@ -8,7 +8,7 @@ use actix_web::web;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::schema;
-use super::session::Session;
+use super::session::{IssuedToken, Session, SessionsMax};
 use crate::store_error::StoreError;
 
 /// How long a connection waits for another that writes.
@@ -56,14 +56,42 @@ impl SqliteStore {
         self.read("SELECT password_hash FROM users WHERE name = ?1", name).await
     }
 
-    pub(crate) async fn add_token(&self, digest: String, name: String, max: u32) -> Result<(), StoreError> {
+    /// Gives the token's id.
+    pub(crate) async fn add_token(
+        &self,
+        digest: String,
+        name: String,
+        now_s: i64,
+        max: u32,
+    ) -> Result<i64, StoreError> {
         self.write(move |write| {
-            write.execute("INSERT INTO tokens (digest, name) VALUES (?1, ?2)", [&digest, &name])?;
+            let insert = "INSERT INTO tokens (digest, name, issued_s) VALUES (?1, ?2, ?3)";
+            write.execute(insert, params![digest, name, now_s])?;
+            let id = write.last_insert_rowid();
             let newest = "SELECT id FROM tokens WHERE name = ?1 ORDER BY id DESC LIMIT ?2";
             let drop_others = format!("DELETE FROM tokens WHERE name = ?1 AND id NOT IN ({newest})");
-            write.execute(&drop_others, params![name, max]).map(drop)
+            write.execute(&drop_others, params![name, max])?;
+            Ok(id)
         })
         .await
+    }
+
+    /// The oldest first.
+    pub(crate) async fn tokens(&self, name: String) -> Result<Vec<IssuedToken>, StoreError> {
+        let reader = self.reader.clone();
+        on_a_thread(move || {
+            let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut read = reader.prepare_cached("SELECT id, issued_s FROM tokens WHERE name = ?1 ORDER BY id")?;
+            let token = |row: &rusqlite::Row<'_>| Ok(IssuedToken { id: row.get(0)?, issued_s: row.get(1)? });
+            read.query_map([name], token)?.collect()
+        })
+        .await
+    }
+
+    /// Drops one token of this user, or all of them; gives how many there were.
+    pub(crate) async fn drop_tokens(&self, name: String, id: Option<i64>) -> Result<u64, StoreError> {
+        let drop = "DELETE FROM tokens WHERE name = ?1 AND (?2 IS NULL OR id = ?2)";
+        self.write(move |write| Ok(write.execute(drop, params![name, id])? as u64)).await
     }
 
     pub(crate) async fn user_of_token(&self, digest: String) -> Result<Option<String>, StoreError> {
@@ -81,10 +109,10 @@ impl SqliteStore {
     }
 
     /// Keeps a session, in the place of that of `digest` if there is one; gives how many sessions more there are.
-    pub(crate) async fn keep_session(&self, session: Session, now_s: i64, max: u32) -> Result<i64, StoreError> {
+    pub(crate) async fn keep_session(&self, session: Session, now_s: i64, max: SessionsMax) -> Result<i64, StoreError> {
         self.write(move |write| {
             let gone = write.execute("DELETE FROM sessions WHERE expires_s <= ?1", [now_s])?;
-            let Session { digest, state, expires_s } = session;
+            let Session { digest, name, state, expires_s } = session;
             let updated = write.execute(
                 "UPDATE sessions SET state = ?2, expires_s = ?3 WHERE digest = ?1",
                 params![digest, state, expires_s],
@@ -92,15 +120,16 @@ impl SqliteStore {
             if updated == 1 {
                 return Ok(-(gone as i64));
             }
-            let insert = "INSERT INTO sessions (digest, state, expires_s) VALUES (?1, ?2, ?3)";
-            write.execute(insert, params![digest, state, expires_s])?;
-            let newest = "SELECT id FROM sessions ORDER BY id DESC LIMIT ?1";
+            let insert = "INSERT INTO sessions (digest, name, state, expires_s) VALUES (?1, ?2, ?3, ?4)";
+            write.execute(insert, params![digest, name, state, expires_s])?;
+            let newest = "SELECT id FROM sessions WHERE name = ?1 ORDER BY id DESC LIMIT ?2";
+            let drop_others = format!("DELETE FROM sessions WHERE name = ?1 AND id NOT IN ({newest})");
+            let mut crowded_out = write.execute(&drop_others, params![name, max.a_user])?;
             let count: i64 = write.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0))?;
-            let crowded_out = if count > i64::from(max) {
-                write.execute(&format!("DELETE FROM sessions WHERE id NOT IN ({newest})"), [max])?
-            } else {
-                0
-            };
+            if count > i64::from(max.all) {
+                crowded_out +=
+                    write.execute(&format!("DELETE FROM sessions WHERE id = ({})", schema::IN_EXCESS), [])?;
+            }
             Ok(1 - (gone + crowded_out) as i64)
         })
         .await
@@ -109,6 +138,11 @@ impl SqliteStore {
     /// Whether there was one.
     pub(crate) async fn drop_session(&self, digest: String) -> Result<bool, StoreError> {
         self.write(move |write| Ok(write.execute("DELETE FROM sessions WHERE digest = ?1", [digest])? == 1)).await
+    }
+
+    /// Drops the sessions of this user; gives how many there were.
+    pub(crate) async fn drop_sessions(&self, name: String) -> Result<u64, StoreError> {
+        self.write(move |write| Ok(write.execute("DELETE FROM sessions WHERE name = ?1", [name])? as u64)).await
     }
 
     pub(crate) async fn count_sessions(&self, now_s: i64) -> Result<i64, StoreError> {
@@ -162,9 +196,9 @@ fn prepare(writer: &mut Connection) -> Result<(), StoreError> {
     let version: u32 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
         schema::VERSION => Ok(()),
-        0 => {
+        0 | 1 => {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(schema::SQLITE)?;
+            transaction.execute_batch(if version == 0 { schema::SQLITE } else { schema::SQLITE_FROM_1 })?;
             transaction.pragma_update(None, "user_version", schema::VERSION)?;
             Ok(transaction.commit()?)
         }
@@ -185,10 +219,37 @@ mod tests {
         file.pragma_update(None, "user_version", schema::VERSION + 1).expect("written");
         drop(file);
         let error = SqliteStore::open(&path).err().expect("a newer file");
-        assert!(error.to_string().contains("newer version (2)"), "{error}");
+        assert!(error.to_string().contains("newer version (3)"), "{error}");
         let file = Connection::open(&path).expect("a file");
         let version: u32 = file.pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
         assert_eq!(version, schema::VERSION + 1);
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_is_brought_up_to_date_with_its_sessions() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("users.db");
+        let file = Connection::open(&path).expect("a file");
+        file.execute_batch(
+            r#"CREATE TABLE users (name TEXT PRIMARY KEY, password_hash TEXT NOT NULL) STRICT;
+               CREATE TABLE tokens (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, name TEXT NOT NULL) STRICT;
+               CREATE TABLE sessions (
+                   id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, state TEXT NOT NULL, expires_s INTEGER NOT NULL
+               ) STRICT;
+               INSERT INTO sessions (digest, state, expires_s) VALUES
+                   ('a', '{"actix_identity.user_id":"\"ada\""}', 9), ('b', '{}', 9);
+               INSERT INTO tokens (digest, name) VALUES ('c', 'ada');
+               PRAGMA user_version = 1;"#,
+        )
+        .expect("tables");
+        drop(file);
+        let store = SqliteStore::open(&path).expect("a file of the first version");
+        actix_web::rt::System::new().block_on(async {
+            let tokens = store.tokens("ada".to_owned()).await.expect("asked");
+            assert_eq!(tokens, [IssuedToken { id: 1, issued_s: 0 }]);
+            assert_eq!(store.drop_sessions("ada".to_owned()).await.expect("dropped"), 1);
+            assert!(store.session("b".to_owned(), 0).await.expect("asked").is_some());
+        });
     }
 
     #[test]

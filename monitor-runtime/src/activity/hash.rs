@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
+use siphasher::sip::{SipHasher13, SipHasher24};
+
 /// The key of the hashes.
 ///
 /// Who does not know it cannot choose ids that crowd one place of the windows, nor tell whose hash it is. Instances that
@@ -22,24 +24,24 @@ impl Key {
     #[must_use]
     pub fn from_secret(secret: impl AsRef<[u8]>) -> Key {
         // Nothing that a key was made from is found from it but by trying secrets.
-        let half = |half: u64| sip::<2, 4>([half, 0x6163_7469_7669_7479], secret.as_ref());
+        let half = |half: u64| strong([half, 0x6163_7469_7669_7479], secret.as_ref());
         Key([half(1), half(2)])
     }
 
     /// What says whether two hashes have the same key, and nothing else of it.
     pub(super) fn check(&self) -> u64 {
-        sip::<2, 4>(self.0, b"monitor-runtime activity key")
+        strong(self.0, b"monitor-runtime activity key")
     }
 
     /// A checksum that only who has the key can make.
     pub(super) fn seal(&self, bytes: &[u8]) -> u64 {
-        sip::<2, 4>(self.0, bytes)
+        strong(self.0, bytes)
     }
 
     /// The tag of an id, of whatever length and bytes.
     #[inline]
     pub(super) fn tag(&self, id: &[u8]) -> Tag {
-        Tag(sip::<1, 3>(self.0, id) >> (64 - Tag::BITS))
+        Tag(fast(self.0, id) >> (64 - Tag::BITS))
     }
 }
 
@@ -70,67 +72,19 @@ impl Tag {
     }
 }
 
-/// SipHash with `C` rounds a word and `D` at the end (Aumasson and Bernstein, 2012): 1 and 3 as in the standard library's
-/// maps, whose hasher takes no key and may change; what is saved or shared has to be hashed alike for ever.
+/// SipHash-2-4, for what an attacker may look at.
+fn strong([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 {
+    SipHasher24::new_with_keys(k0, k1).hash(bytes)
+}
+
+/// SipHash-1-3, as in the standard library's maps, whose hasher takes no key and may change; what is saved or shared has
+/// to be hashed alike for ever.
 ///
-/// As far as anybody knows it is a pseudo-random function: what it says of some ids tells nothing of others, nor of the
-/// key. None that is faster was found to be one; ARCHITECTURE.md has what was tried.
+/// As far as is known it is a pseudo-random function: what it says of some ids tells nothing of others, nor of the key.
+/// ARCHITECTURE.md has which faster hashes were tried.
 #[inline]
-fn sip<const C: usize, const D: usize>([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 {
-    let mut v = [
-        k0 ^ 0x736f_6d65_7073_6575,
-        k1 ^ 0x646f_7261_6e64_6f6d,
-        k0 ^ 0x6c79_6765_6e65_7261,
-        k1 ^ 0x7465_6462_7974_6573,
-    ];
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        compress::<C>(&mut v, u64::from_le_bytes(*word));
-    }
-    let last = (bytes.len() as u64) << 56 | rest_of(bytes, rest.len());
-    compress::<C>(&mut v, last);
-    v[2] ^= 0xff;
-    for _ in 0..D {
-        round(&mut v);
-    }
-    v[0] ^ v[1] ^ v[2] ^ v[3]
-}
-
-/// The last `rest` bytes, fewer than eight, as a number; without a loop, for most ids are short.
-#[inline]
-fn rest_of(bytes: &[u8], rest: usize) -> u64 {
-    if let Some(end) = bytes.last_chunk::<8>() {
-        // What was hashed already is shifted out: in two steps, because all of it may be.
-        return u64::from_le_bytes(*end) >> 8 >> (56 - 8 * rest);
-    }
-    if let (Some(first), Some(end)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*end)) << (8 * (rest - 4));
-    }
-    let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
-    if rest == 0 { 0 } else { byte(0) | byte(rest / 2) | byte(rest - 1) }
-}
-
-#[inline]
-fn compress<const C: usize>(v: &mut [u64; 4], word: u64) {
-    v[3] ^= word;
-    for _ in 0..C {
-        round(v);
-    }
-    v[0] ^= word;
-}
-
-#[inline]
-fn round(v: &mut [u64; 4]) {
-    v[0] = v[0].wrapping_add(v[1]);
-    v[2] = v[2].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(13) ^ v[0];
-    v[3] = v[3].rotate_left(16) ^ v[2];
-    v[0] = v[0].rotate_left(32);
-    v[2] = v[2].wrapping_add(v[1]);
-    v[0] = v[0].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(17) ^ v[2];
-    v[3] = v[3].rotate_left(21) ^ v[0];
-    v[2] = v[2].rotate_left(32);
+fn fast([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 {
+    SipHasher13::new_with_keys(k0, k1).hash(bytes)
 }
 
 #[cfg(test)]
@@ -152,7 +106,7 @@ mod tests {
             (15, 0xa129_ca61_49be_45e5),
             (63, 0x958a_324c_eb06_4572),
         ] {
-            assert_eq!(sip::<2, 4>(key, &input[..len.min(63)]), hash, "{len} bytes");
+            assert_eq!(strong(key, &input[..len.min(63)]), hash, "{len} bytes");
         }
     }
 
@@ -162,7 +116,26 @@ mod tests {
             let input: Vec<u8> = (0..len).map(|n| (n * 31) as u8).collect();
             let mut hasher = DefaultHasher::new();
             hasher.write(&input);
-            assert_eq!(sip::<1, 3>([0, 0], &input), hasher.finish(), "{len} bytes");
+            assert_eq!(fast([0, 0], &input), hasher.finish(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn what_was_saved_before_siphasher_came_is_read_as_it_was() {
+        // By the implementation that stood here before, and by one in another language.
+        let key = Key::from_secret("of sixteen bytes");
+        assert_eq!(key.check(), 0x2831_163f_d3ef_1c2a);
+        assert_eq!(key.seal(b"saved"), 0xb08e_5b95_3843_ac93);
+        let ids: [(&[u8], u64); 6] = [
+            (b"", 0x0015_551a_57ab),
+            (b"a", 0x000f_fc05_5367),
+            (b"ada", 0x0017_1e34_58da),
+            (b"grace@example.com", 0x0017_cd69_8c31),
+            ("\u{5145}\u{503c}".as_bytes(), 0x000e_5347_508a),
+            (&[b'x'; 1_000], 0x0009_e53a_06b3),
+        ];
+        for (id, tag) in ids {
+            assert_eq!(key.tag(id).bits(), tag, "{}", id.escape_ascii());
         }
     }
 

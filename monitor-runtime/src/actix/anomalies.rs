@@ -1,11 +1,12 @@
 //! The anomalies over HTTP, as JSON, for whoever may see the page of metrics; what was found is the detectors' matter.
 
 use actix_web::dev::{AppService, HttpServiceFactory};
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::access::BearerToken;
+use super::headers::secured;
 use super::own;
 use super::scrape::Scrape;
 use crate::anomaly::{self, Anomaly, State};
@@ -85,10 +86,10 @@ impl HttpServiceFactory for Anomalies {
 
 fn answer(request: &HttpRequest, token: Option<&BearerToken>) -> HttpResponse {
     if token.is_some_and(|token| !token.admits(request.headers())) {
-        return HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish();
+        return secured(StatusCode::UNAUTHORIZED).insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
+        return secured(StatusCode::METHOD_NOT_ALLOWED).insert_header((header::ALLOW, "GET, HEAD")).finish();
     }
     anomaly::tick();
     let body = json!({
@@ -97,7 +98,7 @@ fn answer(request: &HttpRequest, token: Option<&BearerToken>) -> HttpResponse {
         "endpoints": anomaly::endpoints().iter().map(endpoint).collect::<Vec<_>>(),
         "anomalies": anomaly::recent().iter().map(found).collect::<Vec<_>>(),
     });
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+    secured(StatusCode::OK).json(body)
 }
 
 fn endpoint(state: &State) -> Value {

@@ -4,6 +4,7 @@ mod access;
 mod anomalies;
 #[cfg(feature = "dashboard")]
 mod dashboard;
+mod headers;
 mod listener;
 mod monitor;
 mod outcome;

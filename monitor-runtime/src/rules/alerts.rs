@@ -1,8 +1,10 @@
 //! Alerts, and for each the two cases that show when it fires and when it does not.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::facts::{Watched, bound_for};
+use super::promql::{matcher, risen};
 use super::settings::Rules;
 use super::yaml::{HEAD, block, quoted};
 
@@ -53,7 +55,8 @@ pub(super) struct Alert {
     description: String,
     /// One at least.
     fires: Vec<Case>,
-    quiet: Case,
+    /// One at least.
+    quiet: Vec<Case>,
 }
 
 /// Series by the minute, and what is expected of an alert at a time.
@@ -100,9 +103,15 @@ pub(super) fn all(rules: &Rules) -> Vec<Alert> {
     if rules.has("anomaly_detection_triggered_total") {
         all.push(anomaly_detected());
     }
+    let mut names = BTreeSet::new();
     for watched in &rules.facts.watched {
-        all.extend(error_threshold(rules, watched));
-        all.extend(latency_threshold(rules, watched));
+        let own = [error_threshold(rules, watched), latency_threshold(rules, watched)];
+        for mut alert in own.into_iter().flatten() {
+            while !names.insert(alert.name.clone()) {
+                alert.name.push('_');
+            }
+            all.push(alert);
+        }
     }
     if rules.has("credit_captures_late_total") {
         all.push(credits_late());
@@ -147,7 +156,8 @@ pub(super) fn tests(alerts: &[Alert]) -> String {
     );
     for alert in alerts {
         let fires = alert.fires.iter().map(|case| ("fires", case));
-        for (kind, case) in fires.chain([("stays quiet", &alert.quiet)]) {
+        let quiet = alert.quiet.iter().map(|case| ("stays quiet", case));
+        for (kind, case) in fires.chain(quiet) {
             let name = format!("{} {kind}: {}", alert.name, case.what);
             let _ = writeln!(text, "  - name: {}\n    interval: 1m", quoted(&name));
             if case.series.is_empty() {
@@ -191,17 +201,23 @@ impl Alert {
     }
 }
 
-/// What Prometheus makes of an annotation.
+/// What Prometheus makes of an annotation. What is filled in is not read again: a name may look like a template.
 fn filled(template: &str, labels: &[(&'static str, String)], value: &str) -> String {
-    let mut text = template.to_owned();
-    for (name, value) in labels {
-        text = text.replace(&format!("{{{{ $labels.{name} }}}}"), value);
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{ ") {
+        let Some((expression, after)) = after.split_once(" }}") else { break };
+        text.push_str(before);
+        match expression.strip_prefix("$labels.") {
+            Some(wanted) => {
+                let label = labels.iter().find(|(name, _)| *name == wanted);
+                text.push_str(label.map_or("", |(_, value)| value));
+            }
+            None => text.push_str(value),
+        }
+        rest = after;
     }
-    while let Some(start) = text.find("{{ $value") {
-        let Some(length) = text[start..].find("}}") else { break };
-        text.replace_range(start..start + length + 2, value);
-    }
-    text
+    text + rest
 }
 
 fn scrape_failing() -> Alert {
@@ -221,18 +237,18 @@ fn scrape_failing() -> Alert {
                 .series("up", "", "1 0 0 0 0")
                 .alerts(&[("job", "app"), ("instance", "a:1")], ""),
         ],
-        quiet: Case::new("one scrape is missed", "3m").series("up", "", "1 0 1 1 1"),
+        quiet: vec![Case::new("one scrape is missed", "3m").series("up", "", "1 0 1 1 1")],
     }
 }
 
 fn target_missing(job: &str) -> Alert {
     let quiet = Case {
-        series: vec![(format!("up{{job={},instance=\"a:1\"}}", quoted(job)), "1x10".to_owned())],
+        series: vec![(format!("up{{{},instance=\"a:1\"}}", matcher("job", job)), "1x10".to_owned())],
         ..Case::new("it has", "5m")
     };
     Alert {
         name: "MonitorTargetMissing".to_owned(),
-        expression: format!("absent(up{{job={}}})", quoted(job)),
+        expression: format!("absent(up{{{}}})", matcher("job", job)),
         hold: "2m",
         severity: Severity::Page,
         labels: Vec::new(),
@@ -241,7 +257,7 @@ fn target_missing(job: &str) -> Alert {
             "No target of the job {{ $labels.job }} is configured or discovered, so that no other alert can fire."
                 .to_owned(),
         fires: vec![Case::new("the job has no target", "5m").alerts(&[("job", job)], "")],
-        quiet,
+        quiet: vec![quiet],
     }
 }
 
@@ -268,8 +284,22 @@ fn high_error_rate() -> Alert {
             "{{ $value | humanizePercentage }} of the requests for {{ $labels.endpoint }} ({{ $labels.job }}) \
                       failed in the last 5 minutes."
                 .to_owned(),
-        fires: vec![case("10 % of requests fail", 100).alerts(&[("job", "app"), ("endpoint", "/reports")], "10%")],
-        quiet: case("1 % of requests fail", 10),
+        fires: vec![
+            case("10 % of requests fail", 100).alerts(&[("job", "app"), ("endpoint", "/reports")], "10%"),
+            // 1,000 of 4,000: the series begin with them.
+            Case::new("the first errors ever come between two scrapes", "12m")
+                .series("api_requests_total", &ok, "0+600x20")
+                .series("api_requests_total", &failed, "_x8 1000x12")
+                .series("api_request_errors_total", labels, "_x8 1000x12")
+                .alerts(&[("job", "app"), ("endpoint", "/reports")], "25%"),
+        ],
+        quiet: vec![
+            case("1 % of requests fail", 10),
+            Case::new("errors were many once, and Prometheus was away since", "42m")
+                .series("api_requests_total", &ok, "0+600x3 _x36 3000+600x9")
+                .series("api_requests_total", &failed, "9000x3 _x36 9000x9")
+                .series("api_request_errors_total", labels, "9000x3 _x36 9000x9"),
+        ],
     }
 }
 
@@ -316,7 +346,7 @@ fn budget_burn(
             case(format!("{} of requests fail", percent(much)), much)
                 .alerts(&[("job", "app")], format!("{}%", significant(errors(much) as f64 / 1000.0))),
         ],
-        quiet: case(format!("{} of requests fail", percent(little)), little),
+        quiet: vec![case(format!("{} of requests fail", percent(little)), little)],
     }
 }
 
@@ -359,7 +389,7 @@ fn high_latency(highest: f64) -> Alert {
                 .alerts(&[("job", "app"), ("endpoint", "/reports")], "475ms"),
             beyond,
         ],
-        quiet: case("1 % of them do", 1),
+        quiet: vec![case("1 % of them do", 1)],
     }
 }
 
@@ -383,49 +413,55 @@ fn anomaly_detected() -> Alert {
                 .series(series, spike, "_x5 1x10")
                 .alerts(&[("job", "app"), ("endpoint", "/reports"), ("reason", "error_rate_spike")], ""),
         ],
-        quiet: Case::new("one long ago, and single errors now", "20m").series(series, spike, "0x3 1x30").series(
+        quiet: vec![Case::new("one long ago, and single errors now", "20m").series(series, spike, "0x3 1x30").series(
             series,
             r#"endpoint="/reports",reason="server_error""#,
             "0+1x30",
-        ),
+        )],
     }
 }
 
 /// By the gauge that the detector keeps, which is over its own recent window.
 fn error_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
-    let limit = watched.error_threshold.filter(|_| rules.has("api_error_rate"))?;
+    let legal = |share: &f64| *share > 0.0 && *share <= 1.0;
+    let limit = watched.error_threshold.filter(legal).filter(|_| rules.has("api_error_rate"))?;
     let name = &watched.name;
-    let matcher = format!("endpoint={}", quoted(name));
-    let much = rounded(if limit < 0.1 { limit * 10.0 } else { (1.0 + limit) / 2.0 });
-    let percent = |share: f64| format!("{} %", rounded(share * 100.0));
+    let matcher = matcher("endpoint", name);
+    let percent = |share: f64| format!("{} %", short(share * 100.0));
+    // More than all calls cannot fail, so a limit of all is reached, not passed.
+    let (compared, much, little) = match limit {
+        1.0 => (">= 1".to_owned(), 1.0, 0.99),
+        limit if limit < 0.1 => (format!("> {limit}"), rounded((limit * 10.0).max(0.001)), limit),
+        limit => (format!("> {limit}"), rounded((1.0 + limit) / 2.0), limit),
+    };
+    let allowed = if limit == 1.0 { "less than 100 %".to_owned() } else { percent(limit) };
     Some(Alert {
         name: format!("MonitorErrors_{}", identifier(name)),
-        expression: format!("max by (job, endpoint) (api_error_rate{{{matcher}}}) > {limit}"),
+        expression: format!("max by (job, endpoint) (api_error_rate{{{matcher}}}) {compared}"),
         hold: "1m",
         severity: Severity::Page,
         labels: Vec::new(),
         summary: "Errors in {{ $labels.endpoint }}".to_owned(),
         description: format!(
             "{{{{ $value | humanizePercentage }}}} of the calls of {{{{ $labels.endpoint }}}} ({{{{ $labels.job }}}}) failed; \
-             the code allows {}.",
-            percent(limit)
+             the code allows {allowed}.",
         ),
         fires: vec![
             Case::new(format!("{} of calls fail", percent(much)), "5m")
                 .series("api_error_rate", &matcher, format!("{much}x10"))
                 .alerts(&[("job", "app"), ("endpoint", name)], format!("{}%", significant(much * 100.0))),
         ],
-        quiet: Case::new(format!("{} of calls fail", percent(limit)), "5m").series(
+        quiet: vec![Case::new(format!("{} of calls fail", percent(little)), "5m").series(
             "api_error_rate",
             &matcher,
-            format!("{limit}x10"),
-        ),
+            format!("{little}x10"),
+        )],
     })
 }
 
 /// A paid operation has a histogram of its own; of other names the slow calls are counted by the detector.
 fn latency_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
-    let threshold = watched.latency_threshold?;
+    let threshold = watched.latency_threshold.filter(|seconds| *seconds > 0.0 && seconds.is_finite())?;
     let name = &watched.name;
     let histogram = "credit_operation_latency_seconds";
     if rules.facts.operations.iter().any(|operation| operation == name)
@@ -436,12 +472,11 @@ fn latency_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
     if !rules.has("anomaly_detection_triggered_total") {
         return None;
     }
-    let matcher = format!("endpoint={},reason=\"high_latency\"", quoted(name));
+    let series = "anomaly_detection_triggered_total";
+    let slow = format!("{},reason=\"high_latency\"", matcher("endpoint", name));
     Some(Alert {
         name: format!("MonitorSlow_{}", identifier(name)),
-        expression: format!(
-            "sum by (job, endpoint) (increase(anomaly_detection_triggered_total{{{matcher}}}[5m])) >= 3"
-        ),
+        expression: format!("sum by (job, endpoint) (\n{}\n) >= 3", risen(&format!("{series}{{{slow}}}"), "5m")),
         hold: "0m",
         severity: Severity::Ticket,
         labels: Vec::new(),
@@ -452,15 +487,21 @@ fn latency_threshold(rules: &Rules, watched: &Watched) -> Option<Alert> {
         ),
         fires: vec![
             Case::new("a slow call every minute", "10m")
-                .series("anomaly_detection_triggered_total", &matcher, "0+1x15")
+                .series(series, &slow, "0+1x15")
+                .alerts(&[("job", "app"), ("endpoint", name)], ""),
+            Case::new("the first three come between two scrapes", "7m")
+                .series(series, &slow, "_x5 3x10")
                 .alerts(&[("job", "app"), ("endpoint", name)], ""),
         ],
-        quiet: Case::new("one slow call", "10m").series("anomaly_detection_triggered_total", &matcher, "0x7 1x10"),
+        quiet: vec![
+            Case::new("one slow call", "10m").series(series, &slow, "0x7 1x10"),
+            Case::new("many long ago, and Prometheus was away since", "42m").series(series, &slow, "9x3 _x36 9x9"),
+        ],
     })
 }
 
 fn slow_operation(name: &str, threshold: f64, bound: f64, histogram: &str) -> Alert {
-    let operation = format!("operation={}", quoted(name));
+    let operation = matcher("operation", name);
     let case = |what, slow: u32| {
         let bucket = format!("{histogram}_bucket");
         Case::new(what, "12m")
@@ -468,14 +509,19 @@ fn slow_operation(name: &str, threshold: f64, bound: f64, histogram: &str) -> Al
             .series(&bucket, &format!("{operation},le=\"+Inf\""), "0+1000x20")
             .series(&format!("{histogram}_count"), &operation, "0+1000x20")
     };
+    // As `risen`, but with the zeros: a share of no fast calls is one.
+    let calls = |counter: &str| {
+        format!("  {counter} unless last_over_time({counter}[1d] offset 5m)\n  or\n  increase({counter}[5m])")
+    };
     // A threshold that is no bound of the histogram could not be counted at all.
     let counted =
         if bound == threshold { String::new() } else { format!(" (counted from {bound} s, its nearest bucket)") };
     Alert {
         name: format!("MonitorSlow_{}", identifier(name)),
         expression: format!(
-            "1 - sum by (job, operation) (rate({histogram}_bucket{{{operation},le=\"{bound:?}\"}}[5m]))\n\
-             / sum by (job, operation) (rate({histogram}_count{{{operation}}}[5m]))\n> {SLOW_CALLS}"
+            "1 - sum by (job, operation) (\n{}\n)\n/ sum by (job, operation) (\n{}\n)\n> {SLOW_CALLS}",
+            calls(&format!("{histogram}_bucket{{{operation},le=\"{bound:?}\"}}")),
+            calls(&format!("{histogram}_count{{{operation}}}"))
         ),
         hold: "2m",
         severity: Severity::Ticket,
@@ -485,8 +531,15 @@ fn slow_operation(name: &str, threshold: f64, bound: f64, histogram: &str) -> Al
             "{{{{ $value | humanizePercentage }}}} of the calls of {{{{ $labels.operation }}}} ({{{{ $labels.job }}}}) took \
              longer than {threshold} s{counted} in the last 5 minutes."
         ),
-        fires: vec![case("10 % of calls are slower", 100).alerts(&[("job", "app"), ("operation", name)], "10%")],
-        quiet: case("1 % of calls are slower", 10),
+        fires: vec![
+            case("10 % of calls are slower", 100).alerts(&[("job", "app"), ("operation", name)], "10%"),
+            Case::new("the first calls ever are slow and come between two scrapes", "10m")
+                .series(&format!("{histogram}_bucket"), &format!("{operation},le=\"{bound:?}\""), "_x6 15x20")
+                .series(&format!("{histogram}_bucket"), &format!("{operation},le=\"+Inf\""), "_x6 20x20")
+                .series(&format!("{histogram}_count"), &operation, "_x6 20x20")
+                .alerts(&[("job", "app"), ("operation", name)], "25%"),
+        ],
+        quiet: vec![case("1 % of calls are slower", 10)],
     }
 }
 
@@ -577,7 +630,7 @@ fn cardinality_near_limit() -> Alert {
         fires: vec![
             case("1,900 of 2,000 series", 1900).alerts(&[("job", "app"), ("family", "api_requests_total")], "95%"),
         ],
-        quiet: case("1,000 of 2,000 series", 1000),
+        quiet: vec![case("1,000 of 2,000 series", 1000)],
     }
 }
 
@@ -594,7 +647,7 @@ fn instrumentation_errors() -> Alert {
     )
 }
 
-/// An alert on a counter that ought to stand still, by one label if `label` is not empty.
+/// An alert on a counter that should not rise, by one label if `label` is not empty.
 fn counter_rises(
     alert: &str,
     counter: &str,
@@ -605,25 +658,68 @@ fn counter_rises(
     description: &str,
 ) -> Alert {
     let by = if label.is_empty() { "job".to_owned() } else { format!("job, {label}") };
-    let own = if label.is_empty() { String::new() } else { format!("{label}={}", quoted(value)) };
+    let own = if label.is_empty() { String::new() } else { matcher(label, value) };
     let labels: Vec<(&'static str, &str)> =
         [("job", "app"), (label, value)].into_iter().filter(|(name, _)| !name.is_empty()).collect();
     Alert {
         name: alert.to_owned(),
-        expression: format!("sum by ({by}) (increase({counter}[10m])) > 0"),
+        expression: format!("sum by ({by}) (\n{}\n) > 0", risen(counter, "10m")),
         hold: "0m",
         severity,
         labels: Vec::new(),
         summary: summary.to_owned(),
         description: description.to_owned(),
-        fires: vec![Case::new("it rises by one", "6m").series(counter, &own, "0x4 1x20").alerts(&labels, "")],
-        quiet: Case::new("it rose long ago, and stands still", "30m").series(counter, &own, "0x4 1x40"),
+        fires: [
+            ("it rises by one", "6m", "0x4 1x20"),
+            ("its series begins with the first event", "6m", "_x4 1x20"),
+            ("the first page that is scraped has it", "1m", "1x20"),
+            ("it rises while nothing is scraped", "42m", "3x3 _x36 4x9"),
+            ("the service restarts while nothing is scraped", "42m", "3x3 _x36 1x9"),
+            ("the service restarts", "6m", "3x4 1x20"),
+        ]
+        .map(|(what, at, values)| Case::new(what, at).series(counter, &own, values).alerts(&labels, ""))
+        .into(),
+        quiet: [
+            ("it rose long ago and has not since", "30m", "0x4 1x40"),
+            ("its series began long ago and has not risen since", "30m", "_x4 1x40"),
+            ("it does not rise while nothing is scraped", "42m", "3x3 _x36 3x9"),
+            ("the service restarts without an event", "6m", "3x4 0x20"),
+        ]
+        .map(|(what, at, values)| Case::new(what, at).series(counter, &own, values))
+        .into(),
     }
 }
 
-/// A name as a part of an alert's name.
+/// The most characters of a name that an alert's name has.
+const IDENTIFIER_MAX: usize = 48;
+
+/// A name as a part of an alert's name: itself, if it can be that; else what is left of it and a hash of the whole, so
+/// that two names are two alerts, and each keeps its alert's name whatever other names there are.
 fn identifier(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(fits) && (1..=IDENTIFIER_MAX).contains(&name.len()) {
+        return name.to_owned();
+    }
+    let mut left = String::new();
+    for c in name.chars().map(|c| if fits(c) { c } else { '_' }) {
+        if c != '_' || !left.ends_with('_') {
+            left.push(c);
+        }
+    }
+    let left = left.trim_matches('_');
+    let left = left[..left.len().min(IDENTIFIER_MAX)].trim_end_matches('_');
+    let hash = fnv(name);
+    if left.is_empty() { format!("{hash:08x}") } else { format!("{left}_{hash:08x}") }
+}
+
+/// FNV-1a: the same in every version of the toolkit, since rules are kept and compared.
+fn fnv(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// A number for a reader; tiny ones by their power of ten.
+fn short(value: f64) -> String {
+    if value < 1e-6 { format!("{value:e}") } else { rounded(value).to_string() }
 }
 
 /// Without the last digits, which are of the binary and of nobody's interest.
@@ -639,4 +735,46 @@ fn significant(value: f64) -> String {
     let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{value:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_names_are_two_identifiers_of_letters_digits_and_underscores() {
+        assert_eq!(identifier("charging_2"), "charging_2");
+        let names = [
+            "/reports",
+            "reports",
+            "a b",
+            "a-b",
+            "a_b",
+            "\u{43e}\u{43f}\u{43b}\u{430}\u{442}\u{430}",
+            "\u{5145}\u{503c}",
+            "\u{9000}\u{6b3e}",
+            "\u{1f4b3}",
+            "\u{1f4b0}",
+            "__",
+            "x\u{200f}",
+            "x",
+            "",
+        ];
+        let long = ["x".repeat(128), "x".repeat(127)];
+        let all: Vec<String> = names.into_iter().chain(long.iter().map(String::as_str)).map(identifier).collect();
+        for text in &all {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            assert!(!text.is_empty() && text.len() <= 60 && text.chars().all(fits), "{text}");
+        }
+        let different: BTreeSet<&String> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_template_is_filled_in_as_it_is() {
+        let labels = [("endpoint", "{{ $value }} {{ $labels.job }}".to_owned()), ("job", "app".to_owned())];
+        let filled =
+            filled("{{ $labels.endpoint }}: {{ $value | humanizePercentage }} of {{ $labels.job }}", &labels, "5%");
+        assert_eq!(filled, "{{ $value }} {{ $labels.job }}: 5% of app");
+    }
 }

@@ -1,5 +1,6 @@
 //! The Grafana dashboard, as the JSON that Grafana keeps: panels for the families that the program has.
 
+use super::promql::{matcher, stored};
 use super::settings::Rules;
 use serde_json::{Value, json};
 
@@ -96,7 +97,7 @@ fn variables(rules: &Rules) -> Vec<Value> {
             "refresh": 1, "hide": 0, "includeAll": false, "multi": false, "options": [], "skipUrlSync": false,
             "current": {"selected": false, "text": "Prometheus", "value": "prometheus"},
         }),
-        label("instance", "Instance", format!("label_values(up{{job=\"{}\"}}, instance)", rules.job)),
+        label("instance", "Instance", format!("label_values(up{{{}}}, instance)", matcher("job", &rules.job))),
     ];
     if rules.has("api_requests_total") {
         list.push(label(
@@ -391,15 +392,16 @@ fn program(rules: &Rules, page: &mut Page) {
     }
     page.row("This program");
     for own in &rules.facts.own {
-        let (name, by) = (own.name, own.labels.join(", "));
-        let legend = own.labels.iter().map(|label| format!("{{{{{label}}}}}")).collect::<Vec<_>>().join(" ");
+        let labels = stored(&own.labels);
+        let (name, by) = (own.name, labels.join(", "));
+        let legend = labels.iter().map(|label| format!("{{{{{label}}}}}")).collect::<Vec<_>>().join(" ");
         let (expression, unit) = match own.kind {
             Kind::Counter => (format!("topk(10, sum by ({by}) (rate({name}{{{SELECTED}}}[$interval])))"), "ops"),
             Kind::Gauge => (format!("topk(10, sum by ({by}) ({name}{{{SELECTED}}}))"), unit(name)),
             Kind::Histogram => (
                 format!(
                     "topk(10, histogram_quantile(0.95, sum by ({}) (rate({name}_bucket{{{SELECTED}}}[$interval]))))",
-                    own.labels.iter().copied().chain(["le"]).collect::<Vec<_>>().join(", ")
+                    labels.iter().map(String::as_str).chain(["le"]).collect::<Vec<_>>().join(", ")
                 ),
                 unit(name),
             ),
@@ -430,7 +432,7 @@ fn toolkit(rules: &Rules, page: &mut Page) {
         "Whether Prometheus could scrape each instance.",
         "short",
         6,
-        &[Query(format!("up{{job=\"{}\",{SELECTED}}}", rules.job), "{{instance}}")],
+        &[Query(format!("up{{{},{SELECTED}}}", matcher("job", &rules.job)), "{{instance}}")],
     );
     page.plot(
         "Series, share of the limit",

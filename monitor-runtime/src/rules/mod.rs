@@ -4,6 +4,7 @@
 mod alerts;
 mod facts;
 mod grafana;
+mod promql;
 mod recording;
 mod settings;
 mod yaml;

@@ -3,12 +3,23 @@
 use std::fmt::Write;
 
 use super::facts::Own;
+use super::promql::{self, Window, risen};
 use super::settings::Rules;
 use super::yaml::{HEAD, block};
 use crate::metrics::family::Kind;
 
 /// The windows over which an error budget is watched.
-pub(super) const BURN_WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
+const BURN_WINDOWS: [Window; 7] = [
+    SHORT,
+    Window { name: "30m", seconds: 1_800 },
+    Window { name: "1h", seconds: 3_600 },
+    Window { name: "2h", seconds: 7_200 },
+    Window { name: "6h", seconds: 21_600 },
+    Window { name: "1d", seconds: 86_400 },
+    Window { name: "3d", seconds: 259_200 },
+];
+/// The window of everything else.
+const SHORT: Window = Window { name: "5m", seconds: 300 };
 
 pub(super) fn text(rules: &Rules) -> String {
     let mut groups: Vec<(&str, Vec<(String, String)>)> = Vec::new();
@@ -26,7 +37,9 @@ pub(super) fn text(rules: &Rules) -> String {
             .push(rule("job_operation:credit_usage:rate5m", "sum by (job, operation) (rate(credit_usage_total[5m]))"));
     }
     if rules.has("anomaly_detection_triggered_total") {
-        others.push(rule("job_endpoint_reason:anomalies:increase5m", INCREASE));
+        let risen = risen("anomaly_detection_triggered_total", SHORT.name);
+        let expression = format!("sum by (job, endpoint, reason) (\n{risen}\n) > 0");
+        others.push(rule("job_endpoint_reason:anomalies:increase5m", &expression));
     }
     others.extend(rules.facts.own.iter().map(own));
     if !others.is_empty() {
@@ -44,27 +57,22 @@ pub(super) fn text(rules: &Rules) -> String {
     text
 }
 
-/// A series that begins with its first anomaly has no increase yet, but is one.
-const INCREASE: &str = "\
-sum by (job, endpoint, reason) (increase(anomaly_detection_triggered_total[5m]))
-> 0
-or
-sum by (job, endpoint, reason) (anomaly_detection_triggered_total unless anomaly_detection_triggered_total offset 5m)
-> 0";
-
 fn requests(rules: &Rules) -> Vec<(String, String)> {
     let mut all = vec![
-        rule("job_endpoint:api_requests:rate5m", "sum by (job, endpoint) (rate(api_requests_total[5m]))"),
+        rule("job_endpoint:api_requests:rate5m", &sum("job, endpoint", "api_requests_total", &SHORT)),
         // No error yet is no series yet, and a share of zero.
         rule(
             "job_endpoint:api_request_errors:ratio_rate5m",
-            "(\n  sum by (job, endpoint) (rate(api_request_errors_total[5m]))\n  or\n  0 * job_endpoint:api_requests:rate5m\n)\n/\n(job_endpoint:api_requests:rate5m > 0)",
+            &format!(
+                "(\n{}\nor\n0 * job_endpoint:api_requests:rate5m\n)\n/\n(job_endpoint:api_requests:rate5m > 0)",
+                sum("job, endpoint", "api_request_errors_total", &SHORT)
+            ),
         ),
     ];
     if rules.has("api_request_latency_seconds") {
         all.push(rule(
             "job_endpoint_le:api_request_latency_seconds_bucket:rate5m",
-            "sum by (job, endpoint, le) (rate(api_request_latency_seconds_bucket[5m]))",
+            &sum("job, endpoint, le", "api_request_latency_seconds_bucket", &SHORT),
         ));
         for (name, quantile) in [("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99")] {
             all.push(rule(
@@ -84,7 +92,7 @@ fn requests(rules: &Rules) -> Vec<(String, String)> {
 
 /// A family of the program, over all its instances.
 fn own(own: &Own) -> (String, String) {
-    let labels: Vec<&str> = std::iter::once("job").chain(own.labels.iter().copied()).collect();
+    let labels: Vec<String> = std::iter::once("job".to_owned()).chain(promql::stored(&own.labels)).collect();
     let (level, by, name) = (labels.join("_"), labels.join(", "), own.name);
     match own.kind {
         Kind::Counter => rule(
@@ -99,13 +107,17 @@ fn own(own: &Own) -> (String, String) {
     }
 }
 
-fn burn(window: &str) -> (String, String) {
+fn burn(window: Window) -> (String, String) {
+    let requests = sum("job", "api_requests_total", &window);
     rule(
-        &format!("job:api_request_errors:ratio_rate{window}"),
-        &format!(
-            "(\n  sum by (job) (rate(api_request_errors_total[{window}]))\n  or\n  0 * sum by (job) (rate(api_requests_total[{window}]))\n)\n/\n(sum by (job) (rate(api_requests_total[{window}])) > 0)"
-        ),
+        &format!("job:api_request_errors:ratio_rate{}", window.name),
+        &format!("(\n{}\nor\n0 * {requests}\n)\n/\n({requests} > 0)", sum("job", "api_request_errors_total", &window)),
     )
+}
+
+/// The rate of a counter of requests.
+fn sum(by: &str, counter: &str, window: &Window) -> String {
+    format!("sum by ({by}) (\n{}\n)", promql::rate(counter, window))
 }
 
 fn rule(record: &str, expression: &str) -> (String, String) {

@@ -8,7 +8,12 @@ const OBJECTIVE: f64 = 0.99;
 /// What is to be written, and for which job.
 ///
 /// A rule stands there only where the program has the families that it reads, so that no alert waits for what never
-/// comes; each alert comes with two cases for `promtool test rules`, one where it fires and one where it stays quiet.
+/// comes; each alert comes with cases for `promtool test rules`, where it fires and where it stays quiet.
+///
+/// A family's labels `job` and `instance` are read as `exported_job` and `exported_instance`, which is what Prometheus
+/// makes of them unless a scrape sets `honor_labels`. An alert of a watched name is called after it; where the name is
+/// more than letters, digits and `_`, a hash of it is a part of the alert's name, which stays the same whatever other
+/// names there are.
 ///
 /// ```
 /// use monitor_runtime::rules::Rules;
@@ -46,8 +51,12 @@ impl Rules {
         self
     }
 
-    /// Adds a name that is watched at run time, by a builder or a file, and so stands in no attribute.
+    /// Adds a name that is watched at run time, by a builder or a file, and is in no attribute. An empty name
+    /// cannot be watched, and is left out.
     pub fn watched(mut self, watched: Watched) -> Rules {
+        if watched.name.is_empty() {
+            return self;
+        }
         self.facts.watched.retain(|known| known.name != watched.name);
         self.facts.watched.push(watched);
         self.facts.watched.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,9 +1,12 @@
 //! The demo as its users meet it: a program, a socket, a page, a Prometheus that scrapes it.
 
+mod alerts;
 mod anomalies;
 mod credits;
 mod database;
 mod front;
+#[cfg(target_os = "linux")]
+mod guarded;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod instances;

@@ -42,7 +42,7 @@ fn a_wrong_argument_is_one_line_too() {
         "demo-app: --port is `eighty`, which is no port; \
          give a number from 0 to 65535 (0 takes a free one)\n"
     );
-    assert_eq!(refusal(&["--prot=1"]), "demo-app: invalid option '--prot'; see --help\n");
+    assert_eq!(refusal(&["--prot=1"]), "demo-app: unexpected argument '--prot' found; see --help\n");
     // An address for documentation, which no machine has.
     let error = refusal(&["--host", "192.0.2.1", "--port", "0"]);
     assert!(error.starts_with("demo-app: cannot listen on 192.0.2.1, port 0: "), "{error}");

@@ -20,7 +20,9 @@ use super::viewers::{Place, Places};
 /// The feed for one viewer, or why there is none.
 pub(super) fn answer(request: &HttpRequest, sampler: &Sampler, places: &Arc<Places>) -> HttpResponse {
     let head = request.method() == Method::HEAD;
-    let Some(place) = places.take() else { return busy("too many viewers") };
+    let Some(place) = places.take(request.peer_addr().map(|address| address.ip())) else {
+        return busy("too many viewers");
+    };
     let mut response = answer_with(StatusCode::OK);
     response
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))

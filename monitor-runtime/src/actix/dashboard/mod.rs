@@ -194,7 +194,8 @@ impl Dashboard {
     }
 
     /// Tells so many viewers the news at a time, 32 unless set, over all threads of the app. One that comes beyond them
-    /// takes the place of one that has read nothing for 30 seconds, or gets 503.
+    /// takes the place of one that has read nothing for 30 seconds, or one of the address that has the most, if that has
+    /// two more than its own; or it gets 503. One address keeps no other away.
     pub fn viewers(mut self, n: usize) -> Dashboard {
         self.viewers = n.clamp(1, usize::MAX >> 3);
         self

@@ -1,8 +1,10 @@
 //! A real Prometheus on loopback that scrapes one page in both formats, and promtool.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -61,6 +63,25 @@ impl Prometheus {
         Prometheus::with_jobs(&format!("- {{job_name: '{job}', static_configs: [{{targets: ['{host}']}}]}}\n"))
     }
 
+    /// As `scraping_as`, and evaluates the rules in these files every second.
+    pub(crate) fn with_rules(job: &str, url: &str, rules: &Path) -> Prometheus {
+        let host = url.trim_start_matches("http://");
+        Prometheus::configured(&format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+             rule_files: ['{}/*.yml']\n\
+             scrape_configs:\n- {{job_name: '{job}', static_configs: [{{targets: ['{host}']}}]}}\n",
+            rules.display()
+        ))
+    }
+
+    /// The names of the alerts that fire, in order.
+    pub(crate) fn firing(&self) -> Result<BTreeSet<String>, String> {
+        let answer = self.api("/api/v1/alerts", &[])?;
+        let alerts = answer["alerts"].as_array().ok_or("no alerts")?;
+        let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
+        Ok(firing.filter_map(|alert| alert["labels"]["alertname"].as_str().map(str::to_owned)).collect())
+    }
+
     /// Where it answers.
     pub(crate) fn url(&self) -> &str {
         self.client.url()
@@ -75,10 +96,13 @@ impl Prometheus {
     }
 
     fn with_jobs(jobs: &str) -> Prometheus {
+        Prometheus::configured(&format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"))
+    }
+
+    fn configured(text: &str) -> Prometheus {
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("prometheus.yml");
-        let jobs = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
-        fs::write(&config, jobs).expect("the configuration should be written");
+        fs::write(&config, text).expect("the configuration should be written");
 
         for start in 0..STARTS {
             let address = free_address();

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// Far beyond what any answer takes: a server that hangs fails its test.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,7 +21,19 @@ impl Raw {
     /// `url` without a path.
     pub(crate) fn to(url: &str) -> Raw {
         let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
-        let stream = TcpStream::connect(address).expect("the server should accept connections");
+        Raw::of(TcpStream::connect(address).expect("the server should accept connections"))
+    }
+
+    /// As `to`, from this address of the machine.
+    pub(crate) fn from(from: [u8; 4], url: &str) -> Raw {
+        let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((from, 0)).into()).expect("an address of this machine");
+        socket.connect(&address.into()).expect("the server should accept connections");
+        Raw::of(socket.into())
+    }
+
+    fn of(stream: TcpStream) -> Raw {
         stream.set_nodelay(true).expect("a socket option");
         for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
             set(&stream, Some(TIMEOUT)).expect("a socket option");
