@@ -361,7 +361,8 @@ async fn a_slow_upload_is_no_high_latency_of_the_endpoint() {
             }
         });
         let mut request = TestRequest::post().uri(path).to_request();
-        request = request.replace_payload(Payload::Stream { payload: Box::pin(stream) }).0;
+        let payload: actix_web::dev::Payload = Payload::Stream { payload: Box::pin(stream) };
+        request = request.replace_payload(payload).0;
         request
     };
     let high = |endpoint: &str| {
