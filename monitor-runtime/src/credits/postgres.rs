@@ -99,10 +99,10 @@ impl PostgresBuilder {
         self
     }
 
-    /// How many connections it has at most: 16, unless written, and 3 at least. Times the processes, it must be less than
+    /// How many connections it has at most: 16, unless written, and 4 at least. Times the processes, it must be less than
     /// the server's `max_connections`.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.max(3);
+        self.connections = connections.max(4);
         self
     }
 
@@ -156,8 +156,8 @@ impl PostgresBuilder {
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        // One lane, the lane of those that stepped aside, and one for all else is the least.
-        let lanes = LANES.min(connections - 2);
+        // One lane, that of crowds, that of accounts that stepped aside, and one connection for all else is the least.
+        let lanes = LANES.min(connections - 3);
         let session = |own: &[(&'static str, String)]| {
             // The server gives up too, so that nobody's lock is waited for by a step that nobody waits for.
             let milliseconds = patience.as_millis().clamp(1, 600_000).to_string();
@@ -180,11 +180,13 @@ impl PostgresBuilder {
             plan("enable_mergejoin"),
         ]);
         let of_steps = session(&[lock_timeout(patience * 3 / 4)]);
-        let rest = connections - lanes - 1;
-        let for_lanes = Connections::new(config.clone(), tls.clone(), &of_lanes, lanes + 1, patience)?;
+        let rest = connections - lanes - 2;
+        let for_lanes = Connections::new(config.clone(), tls.clone(), &of_lanes, lanes + 2, patience)?;
         let for_steps = Connections::new(config, tls, &of_steps, rest, patience)?;
         let steps = Arc::new(Steps::new(for_steps, &schema));
-        let lanes = Arc::new(Lanes::new(lanes, for_lanes, Batches::new(&schema), patience, transaction_pooling));
+        let batches = Batches::new(&schema);
+        let lanes = Lanes::new(lanes, for_lanes, batches, steps.clone(), patience, transaction_pooling);
+        let lanes = Arc::new(lanes);
 
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CreditsError::unavailable)?;
@@ -205,7 +207,8 @@ impl PostgresBuilder {
             let (lanes, alive) = (postgres.lanes.clone(), postgres.alive.clone());
             postgres.runtime.spawn(async move {
                 let _alive = alive;
-                lanes.drive(lane).await;
+                // One that panicked has dropped what it had, which answers it: the others must not wait for ever.
+                while tokio::spawn(lanes.clone().drive(lane)).await.is_err() {}
             });
         }
         Ok(postgres)

@@ -1,4 +1,4 @@
-//! A real PostgreSQL and a real Redis on loopback, in a directory of their own, for tests. They know nothing of the
+//! A real PostgreSQL, PgBouncer and Redis on loopback, in a directory of their own, for tests. They know nothing of the
 //! project.
 //!
 //! A server ends with its value, and with the process that started it, however that ends: a shell of ours holds the
@@ -6,10 +6,14 @@
 //! for what any other process does.
 
 mod patience;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod redis;
+mod relay;
 
 pub use patience::{at_length, eventually};
+pub use pgbouncer::{PgBouncer, PoolMode};
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use relay::Relay;

@@ -113,15 +113,58 @@ impl Postgres {
         self.server.as_ref().expect("a running PostgreSQL").resume();
     }
 
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts another one that copies what this one writes, and only reads.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn standby(&self) -> Postgres {
+        let databases = AtomicU32::new(0);
+        let mut standby =
+            Postgres { server: None, directory: Directory::new(), port: 0, durable: self.durable, databases };
+        give_away(standby.directory.path(), PACKAGE);
+        let made = unprivileged(program("pg_basebackup"))
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "-D"])
+            .arg(standby.data())
+            .current_dir(standby.directory.path())
+            .output()
+            .unwrap_or_else(|error| panic!("`pg_basebackup` does not start: {error}"));
+        assert!(made.status.success(), "no copy: {}", String::from_utf8_lossy(&made.stderr));
+        for _ in 0..STARTS {
+            standby.port = free_port();
+            if standby.run() {
+                return standby;
+            }
+        }
+        panic!("{STARTS} free ports were taken before PostgreSQL could listen on them");
+    }
+
+    /// Has a [`standby`](Self::standby) write, when it has all that the other one wrote.
+    ///
+    /// # Panics
+    /// When it does not get there.
+    pub fn promote(&self, after: &Postgres) {
+        let written = after.run_sql("postgres", "select pg_current_wal_lsn()");
+        let is_there = format!("select pg_last_wal_replay_lsn() >= '{}'::pg_lsn", written.trim());
+        eventually(|| match self.run_sql("postgres", &is_there).trim() {
+            "t" => Ok(()),
+            _ => Err("the standby has not got everything".to_owned()),
+        });
+        assert_eq!(self.run_sql("postgres", "select pg_promote()"), "t\n");
+    }
+
     fn new(durable: bool) -> Postgres {
         let databases = AtomicU32::new(0);
         let mut postgres = Postgres { server: None, directory: Directory::new(), port: 0, durable, databases };
         let directory = postgres.directory.path();
-        if is_root() {
-            // The server refuses to run as root.
-            let status = Command::new("chown").arg("postgres:").arg(directory).status().expect("`chown`");
-            assert!(status.success(), "there is no user `postgres`; `apt-get install {PACKAGE}` makes one");
-        }
+        give_away(directory, PACKAGE);
         let made = unprivileged(program("initdb"))
             .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"])
             .arg(postgres.data())
@@ -214,8 +257,16 @@ fn program(name: &str) -> PathBuf {
     })
 }
 
+/// Gives a directory to the user that servers run as when this process is root, as whom they refuse to run.
+pub(crate) fn give_away(directory: &Path, package: &str) {
+    if is_root() {
+        let status = Command::new("chown").args(["-R", "postgres:"]).arg(directory).status().expect("`chown`");
+        assert!(status.success(), "there is no user `postgres`; `apt-get install {package}` makes one");
+    }
+}
+
 /// A command that does not run as root, who may not run PostgreSQL.
-fn unprivileged(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn unprivileged(program: impl AsRef<OsStr>) -> Command {
     if !is_root() {
         return Command::new(program);
     }

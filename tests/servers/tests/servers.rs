@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use servers::{Postgres, Redis};
+use servers::{PgBouncer, PoolMode, Postgres, Redis, Relay};
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run runs it"]
@@ -32,6 +32,36 @@ fn a_paused_postgresql_answers_when_it_goes_on() {
         postgres.resume();
         assert_eq!(asked.join().expect("an answer"), "1\n");
     });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run runs it"]
+fn a_standby_copies_what_is_written_and_writes_when_it_is_promoted() {
+    let primary = Postgres::start();
+    let url = primary.database();
+    let standby = primary.standby();
+    primary.sql(&url, "create table t (n int); insert into t values (1)");
+    assert_eq!(standby.sql(&url, "show transaction_read_only"), "on\n");
+    standby.promote(&primary);
+    standby.sql(&url, "insert into t values (2)");
+    assert_eq!(standby.sql(&url, "select count(*) from t"), "2\n");
+    assert_eq!(primary.sql(&url, "select count(*) from t"), "1\n");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and PgBouncer: tests/run runs it"]
+fn a_pgbouncer_and_a_relay_lead_to_a_postgresql() {
+    let postgres = Postgres::start();
+    let url = postgres.database();
+    for mode in [PoolMode::Session, PoolMode::Transaction] {
+        let pgbouncer = PgBouncer::start(&postgres, mode, 2);
+        assert!(pgbouncer.url(&url).ends_with(url.rsplit('/').next().expect("a database")));
+        let port = pgbouncer.url(&url).split([':', '/']).nth(4).expect("a port").parse().expect("a number");
+        let relay = Relay::start(port);
+        for port in [port, relay.port()] {
+            TcpStream::connect(("127.0.0.1", port)).expect("a listener");
+        }
+    }
 }
 
 #[test]

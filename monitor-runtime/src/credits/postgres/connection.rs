@@ -48,7 +48,12 @@ impl From<tokio_postgres::Error> for Trouble {
             }
             return Trouble::Broken(why);
         };
-        let (code, why) = (said.code(), format!("PostgreSQL says: {}", said.message()));
+        let code = said.code();
+        let cure = match *code == SqlState::INVALID_SQL_STATEMENT_NAME || *code == SqlState::DUPLICATE_PSTATEMENT {
+            true => "; behind a pooler in transaction mode, open the ledger with `transaction_pooling(true)`",
+            false => "",
+        };
+        let why = format!("PostgreSQL says: {}{cure}", said.message());
         let met = [SqlState::UNIQUE_VIOLATION, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
         // The store refuses what the moves allowed, or is not what the last migration made.
         let invalid = [

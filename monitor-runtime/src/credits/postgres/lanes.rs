@@ -1,9 +1,9 @@
 //! The lanes: each takes the steps of its accounts in batches, one batch at a time on a connection of its own. While one is
-//! under way the next gathers. An account that another session keeps locked steps aside, into a lane for such, and holds
-//! nobody else up.
+//! under way the next gathers. An account with a crowd has a lane for such, so that batches of the others are short. An
+//! account that another session keeps locked steps aside, into a lane for such, and holds nobody else up.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::pin::pin;
@@ -18,11 +18,16 @@ use super::batch::{Batches, Locks, Outcome};
 use super::connection::{Connection, Connections, Trouble};
 use super::line::Line;
 use super::step::{Asked, Said, Step, Waiter};
+use super::steps::Steps;
 
 /// Holds that wait in all: those beyond are refused at once, so that a slow store is seen as one.
 const HOLDS_WAITING: usize = 16_384;
 /// Of one account.
 const HOLDS_WAITING_OF_ONE_ACCOUNT: usize = 4096;
+/// As many steps of one account that wait are a crowd.
+const CROWD: usize = 32;
+/// How long an account stays with the crowds when it is none any more.
+const CROWD_FOR: Duration = Duration::from_secs(1);
 /// Holds whose account is remembered. That of another is looked up.
 const REMEMBERED: usize = 200_000;
 /// How often a batch is taken again that met another, or whose connection broke.
@@ -37,18 +42,22 @@ pub(super) struct Lanes {
     wakes: Vec<Notify>,
     connections: Connections,
     batches: Batches,
+    /// Those beside the lanes, whose connections lead where those of the lanes do.
+    steps: Arc<Steps>,
     /// How long a step waits for its answer.
     patience: Duration,
     /// How often those who wait are looked at.
     tick: Duration,
-    /// Whether a lane waits for another's lock, and takes a step that is alone by a statement of its own.
+    /// Whether each transaction may have another session: a statement without one is then not set.
     is_shared: bool,
 }
 
 struct State {
-    /// One for each lane; the last is that of the accounts that stepped aside.
+    /// One for each lane; the last is that of the accounts that stepped aside, and the one before that of the crowds.
     lines: Vec<Line>,
     aside: HashSet<AccountId>,
+    /// Crowds, and when each was last seen to be one.
+    crowds: HashMap<AccountId, Instant>,
     /// The accounts of holds that were asked for here, the oldest first.
     known: BTreeMap<HoldId, AccountId>,
     is_closed: bool,
@@ -56,8 +65,11 @@ struct State {
 
 impl State {
     fn lane_of(&self, account: &AccountId) -> usize {
-        let lanes = self.lines.len() - 1;
+        let lanes = self.lines.len() - 2;
         if self.aside.contains(account) {
+            return lanes + 1;
+        }
+        if self.crowds.contains_key(account) {
             return lanes;
         }
         let mut hasher = DefaultHasher::new();
@@ -67,20 +79,21 @@ impl State {
 }
 
 impl Lanes {
-    /// So many lanes, and one more.
+    /// So many lanes, and two more: for crowds, and for those that stepped aside.
     pub(super) fn new(
         lanes: usize,
         connections: Connections,
         batches: Batches,
+        steps: Arc<Steps>,
         patience: Duration,
         is_shared: bool,
     ) -> Lanes {
-        let lines = (0..=lanes).map(|_| Line::default()).collect::<Vec<_>>();
+        let lines = (0..lanes + 2).map(|_| Line::default()).collect::<Vec<_>>();
         let wakes = lines.iter().map(|_| Notify::new()).collect();
-        let (aside, known) = (HashSet::new(), BTreeMap::new());
-        let state = Mutex::new(State { lines, aside, known, is_closed: false });
+        let (aside, crowds, known) = (HashSet::new(), HashMap::new(), BTreeMap::new());
+        let state = Mutex::new(State { lines, aside, crowds, known, is_closed: false });
         let tick = (patience / 20).clamp(Duration::from_millis(5), Duration::from_millis(100));
-        Lanes { state, wakes, connections, batches, patience, tick, is_shared }
+        Lanes { state, wakes, connections, batches, steps, patience, tick, is_shared }
     }
 
     /// Puts a step into its line; a hold that finds too many there is told so at once.
@@ -106,9 +119,26 @@ impl Lanes {
                 return step.waiter.tell(Err(CreditsError::Unavailable { why }));
             }
         }
+        let account = (lane < self.crowds()).then(|| step.asked.account.clone());
         state.lines[lane].push(step, false);
+        let mut lane = lane;
+        if let Some(account) = account.filter(|account| state.lines[lane].steps_of(account) >= CROWD) {
+            let now = Instant::now();
+            let home = std::mem::replace(&mut lane, self.crowds());
+            let State { lines, crowds, .. } = &mut *state;
+            // Those that went away while they were one.
+            crowds.retain(|account, seen| now.duration_since(*seen) <= CROWD_FOR || lines[lane].steps_of(account) > 0);
+            crowds.insert(account.clone(), now);
+            let crowd = state.lines[home].take(&account);
+            crowd.into_iter().for_each(|step| state.lines[lane].push(step, false));
+        }
         drop(state);
         self.wakes[lane].notify_one();
+    }
+
+    /// The lane of the crowds.
+    fn crowds(&self) -> usize {
+        self.wakes.len() - 2
     }
 
     /// The account of a hold that was asked for here.
@@ -220,7 +250,7 @@ impl Lanes {
                     groups.push_front((group, Locks::Skip));
                     continue;
                 }
-                Trouble::Locked(_) if is_one_account => Outcome::Locked,
+                Trouble::Locked(_) if group.len() == 1 => Outcome::Locked,
                 Trouble::Broken(why) | Trouble::Failing(why) => Outcome::Said(Err(CreditsError::Unavailable { why })),
                 Trouble::Met(why) if group.len() == 1 => Outcome::Said(Err(CreditsError::Unavailable { why })),
                 Trouble::Refused(error) if group.len() == 1 => Outcome::Said(Err(error)),
@@ -265,6 +295,7 @@ impl Lanes {
                 Trouble::Broken(_) => {
                     *connection = None;
                     self.connections.forget();
+                    self.steps.forget();
                     if !may_help {
                         *is_away = true;
                         return Err(trouble);
@@ -321,6 +352,23 @@ impl Lanes {
         let aside = self.wakes.len() - 1;
         let mut wake = HashSet::new();
         let mut state = self.state();
+        if lane == self.crowds() {
+            let mut steps: HashMap<&AccountId, usize> = HashMap::new();
+            for (asked, ..) in &told {
+                *steps.entry(&asked.account).or_default() += 1;
+            }
+            let now = Instant::now();
+            for (account, steps) in steps {
+                let waiting = state.lines[lane].steps_of(account);
+                match state.crowds.get_mut(account) {
+                    Some(seen) if steps + waiting >= CROWD / 4 => *seen = now,
+                    Some(seen) if waiting == 0 && now.duration_since(*seen) > CROWD_FOR => {
+                        state.crowds.remove(account);
+                    }
+                    _ => {}
+                }
+            }
+        }
         for (asked, _, result) in &told {
             if !matches!(result, Ok(Said::Placed(_) | Said::Extended(_))) && !is_unavailable(result) {
                 state.known.remove(&asked.ask.id());
@@ -370,7 +418,7 @@ fn parts(group: &[usize], asked: &[Asked], is_one_account: bool) -> Vec<Vec<usiz
         return group.iter().map(|index| vec![*index]).collect();
     }
     let mut parts: Vec<Vec<usize>> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     for index in group {
         let place = *places.entry(&asked[*index].account).or_insert(parts.len());
         if place == parts.len() {

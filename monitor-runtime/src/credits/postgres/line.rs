@@ -42,6 +42,11 @@ impl Line {
         self.accounts.get(account).map_or(0, |waiting| waiting.holds.len())
     }
 
+    /// How many steps of this account.
+    pub(super) fn steps_of(&self, account: &AccountId) -> usize {
+        self.accounts.get(account).map_or(0, |waiting| waiting.settles.len() + waiting.holds.len())
+    }
+
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.accounts.is_empty()

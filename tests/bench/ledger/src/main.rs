@@ -1,5 +1,5 @@
 //! Pairs of hold and capture a second, and how long a pair takes, by engine and number of clients; PostgreSQL beside a
-//! bare update on the same server.
+//! bare update on the same server, in turn, and how many times its pairs.
 //!
 //! The CPU time of an engine's own threads says what a busy machine hides: how many pairs a second they could do.
 //!
@@ -29,24 +29,24 @@ fn main() {
     let only = std::env::args().nth(2);
     let wanted = |engine: &str| only.as_deref().is_none_or(|only| only == engine);
     if wanted("memory") {
-        engine(&runtime, duration, "memory", Memory::new());
+        engine(&runtime, duration, "memory", Memory::new(), None);
     }
     if wanted("sqlite") {
         let directory = tempfile::tempdir().expect("a directory");
         let ledger = Sqlite::open(directory.path().join("ledger.db")).expect("a ledger");
-        engine(&runtime, duration, "SQLite, WAL, synchronous=FULL", ledger);
+        engine(&runtime, duration, "SQLite, WAL, synchronous=FULL", ledger, None);
     }
     if wanted("postgres") {
         let server = servers::Postgres::start_durable();
         let url = server.database();
         let ledger = Postgres::builder(&url).connections(CONNECTIONS).open().expect("a ledger");
-        engine(&runtime, duration, "PostgreSQL", ledger);
-        bare(&runtime, duration, &url);
+        let bare = Bare::new(&runtime, &url);
+        engine(&runtime, duration, "PostgreSQL", ledger, Some(&bare));
     }
 }
 
-/// The rows of one engine: one hot account, then many.
-fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger) {
+/// The rows of one engine: one hot account, then many; beside each what a bare update makes of it, if there is one.
+fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger, bare: Option<&Bare>) {
     let credits = Credits::new(ledger);
     let accounts: Arc<[AccountId]> =
         (0..ACCOUNTS).map(|n| AccountId::new(format!("account {n}")).expect("a name")).collect();
@@ -60,6 +60,7 @@ fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger
     }
     let operation = Operation::new("bench").expect("a name");
     let with_key = format!("{name}, with an idempotency key");
+    let mut ratios = Vec::new();
     for (used, clients) in [1, ACCOUNTS].into_iter().flat_map(|used| CLIENTS.map(|clients| (used, clients))) {
         for has_key in [false, true] {
             let (credits, accounts, operation) = (credits.clone(), accounts.clone(), operation.clone());
@@ -73,39 +74,51 @@ fn engine(runtime: &Runtime, duration: Duration, name: &str, ledger: impl Ledger
                 }
             });
             row.print(if has_key { &with_key } else { name }, used, clients);
+            if let Some(bare) = bare.filter(|_| !has_key) {
+                let beside = bare.measured(runtime, duration, used, clients);
+                beside.print(&format!("{name}, a bare update twice"), used, clients);
+                ratios.push(format!("| {used} | {clients} | {:.2} |", row.rate() / beside.rate()));
+            }
         }
+    }
+    if !ratios.is_empty() {
+        println!("\n| accounts | clients | {name}, times the pairs of a bare update twice |\n|---|---|---|");
+        ratios.iter().for_each(|ratio| println!("{ratio}"));
     }
     assert_eq!(credits.verify().wait().expect("a ledger").violations, []);
 }
 
 /// One update of one statement, which is the least that a durable step can be: a pair is two of them.
-fn bare(runtime: &Runtime, duration: Duration, url: &str) {
-    let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(url.parse().expect("a URL"), NoTls, manager);
-    let pool = Pool::builder(manager).max_size(CONNECTIONS).build().expect("a pool");
-    runtime.block_on(async {
-        let client = pool.get().await.expect("a connection");
-        let make = "CREATE TABLE bare (id int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 50);
-            INSERT INTO bare SELECT n, 1000000000 FROM generate_series(0, 9999) n";
-        client.batch_execute(make).await.expect("a table");
-    });
-    for used in [1, ACCOUNTS] {
-        for clients in CLIENTS {
+struct Bare(Pool);
+
+impl Bare {
+    fn new(runtime: &Runtime, url: &str) -> Bare {
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(url.parse().expect("a URL"), NoTls, manager);
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).build().expect("a pool");
+        runtime.block_on(async {
+            let client = pool.get().await.expect("a connection");
+            let make = "CREATE TABLE bare (id int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 50);
+                INSERT INTO bare SELECT n, 1000000000 FROM generate_series(0, 9999) n";
+            client.batch_execute(make).await.expect("a table");
+        });
+        Bare(pool)
+    }
+
+    fn measured(&self, runtime: &Runtime, duration: Duration, used: usize, clients: usize) -> Row {
+        let pool = self.0.clone();
+        measured(runtime, duration, clients, move |n| {
             let pool = pool.clone();
-            let row = measured(runtime, duration, clients, move |n| {
-                let pool = pool.clone();
-                let id = (n.wrapping_mul(7919) % used) as i32;
-                async move {
-                    for _ in 0..2 {
-                        let client = pool.get().await.expect("a connection");
-                        let sql = "UPDATE bare SET n = n - 5 WHERE id = $1 AND n >= 5 RETURNING n";
-                        let statement = client.prepare_cached(sql).await.expect("a statement");
-                        client.query_one(&statement, &[&id]).await.expect("a row");
-                    }
+            let id = (n.wrapping_mul(7919) % used) as i32;
+            async move {
+                for _ in 0..2 {
+                    let client = pool.get().await.expect("a connection");
+                    let sql = "UPDATE bare SET n = n - 5 WHERE id = $1 AND n >= 5 RETURNING n";
+                    let statement = client.prepare_cached(sql).await.expect("a statement");
+                    client.query_one(&statement, &[&id]).await.expect("a row");
                 }
-            });
-            row.print("PostgreSQL, a bare update twice", used, clients);
-        }
+            }
+        })
     }
 }
 
@@ -118,12 +131,16 @@ struct Row {
 }
 
 impl Row {
+    fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64()
+    }
+
     fn print(&self, engine: &str, accounts: usize, clients: usize) {
         let at = |share: f64| {
             let index = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len() - 1);
             self.latencies[index].as_secs_f64() * 1e3
         };
-        let rate = self.latencies.len() as f64 / self.took.as_secs_f64();
+        let rate = self.rate();
         let cpu = self.cpu.as_secs_f64() * 1e6 / self.latencies.len() as f64;
         let (p50, p99) = (at(0.5), at(0.99));
         println!("| {engine} | {accounts} | {clients} | {rate:.0} | {p50:.3} | {p99:.3} | {cpu:.1} |");
