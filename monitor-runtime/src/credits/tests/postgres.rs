@@ -404,8 +404,8 @@ fn a_crowd_at_one_account_leaves_room_for_the_others() {
     let ratio = |(alone, beside): (&Duration, &Duration)| beside.as_secs_f64() / alone.as_secs_f64();
     let ratios: Vec<_> = alone.iter().zip(&beside).map(ratio).collect();
     println!("other accounts alone {alone:?}, beside 400 calls of one {beside:?}: {ratios:.1?} times");
-    // 3 to 8 on an idle machine; it was 390. A busy one may be unfair to either half.
-    assert!(ratios.iter().all(|ratio| *ratio < 50.0), "{ratios:?}");
+    // 1 to 5; it was 390. A busy machine may be unfair to either half, so the bound is wide.
+    assert!(ratios.iter().all(|ratio| *ratio < 40.0), "{ratios:?}");
     assert_eq!(credits.verify().wait().expect("a ledger").violations, []);
 }
 
