@@ -87,7 +87,7 @@ attributes! {
         "fn serve() -> ! {\n    loop {}\n}";
     paid: with_credits "cost = 5",
         "async fn report(pages: u32) -> Result<u32, CreditsError> {\n    Ok(pages)\n}";
-    paid_with_everything: with_credits "cost = pages * 2, account = user.id, operation = \"report\", ledger = credits, idempotency_key = key, when_down = \"serve\"",
+    paid_with_everything: with_credits "cost = pages * 2, account = user.id, operation = \"report\", ledger = credits, idempotency_key = key, when_down = \"serve\", on_drop = \"capture\"",
         "async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResponse {\n    HttpResponse::Ok().finish()\n}";
     paid_sync: with_credits "cost = 5",
         "fn report(&mut self) -> Result<&mut u32, CreditsError> {\n    Ok(&mut self.pages)\n}";

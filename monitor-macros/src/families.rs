@@ -293,6 +293,8 @@ impl Families {
     fn labelled_by_result(self) -> Around {
         let (call, by, on, runtime) = (wrap::call(), self.by(), self.on(), self.runtime.clone());
         let (ended, value) = (ours("ended"), ours("result"));
+        let named = self.labels.iter().any(|label| matches!(label.source, Source::Outcome));
+        let outcome = if named { ours("outcome").to_token_stream() } else { quote!(_) };
         let (names, exprs) = self.asked_before();
         let texts: TokenStream = self
             .labels
@@ -304,13 +306,13 @@ impl Families {
                     Source::Literal(expr) => text_of(&runtime, &quote!(#expr)),
                     Source::Before(expr) => text_of(&runtime, &bound_name(number, expr).to_token_stream()),
                     Source::Result(_) => quote!(#runtime::private::no_result(#ended.outcome)),
-                    Source::Outcome => quote!(#ended.outcome.as_str()),
+                    Source::Outcome => quote!(#outcome.as_str()),
                 };
                 quote!((#name, #text),)
             })
             .collect();
-        let count = |series: TokenStream| quote!(#ended.count(#on, || #series););
-        let observe = |series: TokenStream| quote!(#ended.observe(|| #series););
+        let count = |series: TokenStream| quote!(#ended.count(#on, |#outcome| #series););
+        let observe = |series: TokenStream| quote!(#ended.observe(|#outcome| #series););
         let by_name = |family: &Option<Path>, function: &str| {
             let (path, function) = (family.as_ref()?, format_ident!("{function}"));
             let reference = located(quote!(&), place(path));
@@ -393,10 +395,7 @@ impl Families {
                     Source::Before(expr) if bound => self.kept(number, expr),
                     Source::Before(expr) => expr.to_token_stream(),
                     Source::Result(closure) => self.kept(number, &closure.body),
-                    Source::Outcome => {
-                        let ended = ours("ended");
-                        quote!(#ended.outcome)
-                    }
+                    Source::Outcome => ours("outcome").to_token_stream(),
                 };
                 // `method: method` would be the user's to clippy, and is not.
                 let is_name = matches!(&label.source, Source::Before(Expr::Path(path)) if path.path.is_ident(name));

@@ -12,7 +12,8 @@ use crate::item::{self, Function, Item};
 use crate::wrap::{self, Returns};
 use crate::{clippy, exits};
 
-const OPTIONS: [&str; 7] = ["cost", "account", "operation", "ledger", "idempotency_key", "when_down", "crate"];
+const OPTIONS: [&str; 8] =
+    ["cost", "account", "operation", "ledger", "idempotency_key", "when_down", "on_drop", "crate"];
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -45,11 +46,12 @@ struct Paid {
     ledger: Option<Expr>,
     key: Option<Expr>,
     served_when_down: bool,
+    paid_when_dropped: bool,
 }
 
 fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Option<Paid> {
     let (mut cost, mut account, mut operation, mut ledger, mut key) = (None, None, None, None, None);
-    let (mut when_down, mut krate) = (None, None);
+    let (mut when_down, mut on_drop, mut krate) = (None, None, None);
     // What is wrong with a cost is said of it; that there is none would be said in vain.
     let mut costs = false;
     for arg in args {
@@ -69,6 +71,7 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
             "ledger" => take(&mut ledger, "&state.credits", errors),
             "idempotency_key" => take(&mut key, "&order.id", errors),
             "when_down" => take(&mut when_down, "\"refuse\"", errors),
+            "on_drop" => take(&mut on_drop, "\"void\"", errors),
             "crate" => take(&mut krate, "::monitor_runtime", errors),
             _ => unknown(&name, errors),
         }
@@ -81,6 +84,16 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
         Some("serve") => true,
         _ => {
             errors.at(word, "`when_down` takes \"refuse\" or \"serve\": serving without the ledger is unpaid work");
+            false
+        }
+    });
+    let paid_when_dropped = on_drop.is_some_and(|word| match text(&word).as_deref() {
+        Some("void") => false,
+        Some("capture") => true,
+        _ => {
+            let message = "`on_drop` takes \"void\" or \"capture\": with \"capture\" a call is paid although its client \
+                           left after its body began";
+            errors.at(word, message);
             false
         }
     });
@@ -98,7 +111,7 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
         }
     }
     let runtime = errors.take(args::runtime_path(krate));
-    Some(Paid { runtime: runtime?, cost: cost?, account, operation, ledger, key, served_when_down })
+    Some(Paid { runtime: runtime?, cost: cost?, account, operation, ledger, key, served_when_down, paid_when_dropped })
 }
 
 fn unknown(name: &Ident, errors: &mut Errors) {
@@ -248,6 +261,7 @@ impl Paid {
         let cost = located(quote!(#runtime::private::paid::cost(#cost)), self.cost.span());
         let text = self.cost.to_token_stream().to_string();
         let served = self.served_when_down.then(|| quote!(.served_when_down()));
+        let paid = self.paid_when_dropped.then(|| quote!(.paid_when_dropped()));
         let option = |name: &str, expr: &Option<Expr>| {
             let (name, expr) = (Ident::new(name, proc_macro2::Span::mixed_site()), expr.as_ref()?);
             let reference = located(quote!(&), expr.span());
@@ -263,7 +277,7 @@ impl Paid {
                 #runtime::private::inventory::submit! {
                     #runtime::private::paid::Declared(&__MONITOR_OPERATION)
                 }
-                #runtime::private::paid::PaidCall::new(&__MONITOR_OPERATION, #cost) #account #ledger #key #served
+                #runtime::private::paid::PaidCall::new(&__MONITOR_OPERATION, #cost) #account #ledger #key #served #paid
             };
         }
     }

@@ -110,7 +110,7 @@ pub(crate) enum Returns {
     Never,
     /// A value that is a success whatever it is, such as `()`.
     Plain,
-    /// A `Result` or an `Option`, which is no future.
+    /// A `Result`, an `Option` or a tuple, which is no future.
     Value,
     /// Anything, perhaps a future.
     Unknown,
@@ -127,6 +127,8 @@ pub(crate) fn returns(function: &Function) -> Returns {
     }
     match ty {
         Type::Never(_) => Returns::Never,
+        // One that is an answer has its status in it.
+        Type::Tuple(tuple) if !tuple.elems.is_empty() => Returns::Value,
         Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::Ptr(_) => Returns::Plain,
         Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
             Some(last) if last.ident == "Result" || last.ident == "Option" => Returns::Value,

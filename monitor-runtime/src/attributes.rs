@@ -123,11 +123,30 @@ pub use monitor_macros::metrics;
 /// a label taken from it reads `_panic` or `_cancelled`.
 ///
 /// # Outcomes
-/// Success, refused (the caller's fault) or failure (ours), as the value says: a [`ToOutcome`](crate::ToOutcome) by
-/// itself; a `Result` by its error's `ToOutcome` (no credits are a refusal), with feature `actix` by its error's response,
-/// else by its variant; an
-/// actix-web response by its status; any other value is a success. The type is looked at where the function is written,
-/// so a generic parameter counts as any other value.
+/// Success, refused (the caller's fault) or failure (ours). The type of the value says who knows:
+///
+/// | the value | its outcome |
+/// |---|---|
+/// | a [`ToOutcome`](crate::ToOutcome) | what it says |
+/// | an `HttpResponse`, a `(R, StatusCode)` of actix-web; a `Response`, a `StatusCode`, a `(StatusCode, ..)` of the crate `http` (0.2 with the feature `actix`, 1 with `http`, which is on by default) | by its status: below 400 a success, 4xx refused, else a failure |
+/// | `Json`, `Form`, `Redirect`, `HttpResponseBuilder`, anything `.customize()`d, any other type that implements `Responder`, such as `impl Responder` and your own | by the status of the answer that is sent, see below |
+/// | `Option<R>`, `Either<L, R>`, a `Result` in a `Result` | as what is in it; a `None` in place of such an answer is refused, as its 404 is |
+/// | `Result<T, E>` that is `Ok` | as `T` |
+/// | `Result<T, E>` that is `Err` | never a success. By the error's `ToOutcome` (no credits are a refusal), else by its `ResponseError::status_code()`, else a failure; one that is answered below 400, with a redirect, say, is refused |
+/// | anything else: texts, numbers, `()` | a success |
+///
+/// The type is looked at where the function is written, so a generic parameter counts as what its bounds say: `R: Responder`
+/// is any responder, a bare `T` is anything else.
+///
+/// A responder says which answer it becomes only when the answer is made: JSON may turn out not to be serializable, and a
+/// status that was set with `customize()` cannot be read. In a request that [`OnBehalf`](crate::actix::OnBehalf) serves,
+/// such a call is timed when it returns, and counted when its request is answered; that it is done in the scope of the
+/// request is required, see [`scope`](crate::scope). Where `OnBehalf` does not see the answer, the call is a success.
+///
+/// An error whose `status_code()` is 500 may have another response: `error_response()` can be overridden alone. It is not
+/// asked, because asking takes the response out of an `InternalError`. Such an error is counted by the answer too, if that
+/// is 400 or above; otherwise, and without `OnBehalf`, it is a failure. [`Monitor`](crate::actix::Monitor) always records
+/// the status that is sent.
 ///
 /// # What it becomes
 /// The body runs in a block, a closure or an async block, between a few calls into this crate; the compiler says of it
@@ -286,6 +305,7 @@ pub use monitor_macros::timer;
 /// | `ledger = expr` | a [`Credits`](crate::credits::Credits). Unless written, the scope's |
 /// | `idempotency_key = expr` | a string, a [`Key`](crate::credits::Key) or an `Option` of one. Unless written, that of the scope's request |
 /// | `when_down = "serve"` | while the store does not answer, serves unpaid and counts it; `"refuse"` unless written |
+/// | `on_drop = "capture"` | a call that is dropped after its body began is paid, see below; `"void"` unless written |
 /// | `crate = path` | where `monitor-runtime` is, when renamed |
 ///
 /// Expressions are evaluated once, before the body, and only look at the arguments: they are not moved.
@@ -311,16 +331,26 @@ pub use monitor_macros::timer;
 /// | | |
 /// |---|---|
 /// | 401 | nobody pays: no account |
+/// | 500 | the program never said who pays: there is no [scope](crate::scope), because `OnBehalf` was forgotten or a task was spawned without [`scope::carry`](crate::scope::carry) ([`NoScope`](crate::credits::CreditsError::NoScope)); logged as an error, once for each operation |
 /// | 402 | the account has not enough; the body, `application/problem+json`, has `required`, `available` and `operation` |
 /// | 409 | the request was sent twice, see below |
 /// | 400 | a cost below zero, a name that is none |
 /// | 503 | the store does not answer: no work is given away |
 ///
 /// # What is captured
-/// A success is: by the rules of [`instrument`](crate::instrument#outcomes). A call that is refused, fails, panics or is
-/// dropped (by a timeout, by a client that leaves) gives back what it held. The response of a failed call is returned when
-/// its credits are back, so that a prompt retry finds them; that takes a second at most, and then the ledger's keeper goes
-/// on. A panic and a dropped call cannot wait: their credits are back a moment later.
+/// A success is, by the rules of [`instrument`](crate::instrument#outcomes). A call that is refused, fails, panics or is
+/// dropped (by a timeout, by a client that leaves) gives back what it held. An `Err` is never paid. The response of a
+/// failed call is returned when its credits are back, so that a prompt retry finds them; that takes a second at most, and
+/// then the ledger's keeper goes on. A panic and a dropped call cannot wait: their credits are back a moment later.
+///
+/// A value that is an answer, or becomes one (`HttpResponse`, any responder but texts), is settled by the status of the
+/// answer that is sent, where [`OnBehalf`](crate::actix::OnBehalf) sees it: nothing is captured for 400 or above, also if a
+/// middleware within `OnBehalf` answered so. Until then the credits are held; what the body said with `credits::charge`
+/// is fixed when it returns. Outside of a request such a value is settled by itself.
+///
+/// Any other value, such as a number or a `String`, is the result of a step, and is paid when it is there, whatever the
+/// request comes to. What was captured in a request that was answered with 400 or above is logged, and counted in
+/// `credit_charged_errors_total{operation}`.
 ///
 /// The response of a success is returned when the capture is durable. When the store does not answer, the capture is tried
 /// again for as long as the process lives, and the response is given when the capture is written to the file of
@@ -330,6 +360,25 @@ pub use monitor_macros::timer;
 /// While a body runs its hold is renewed at half its life, however long that takes. Only if the store is away for the other
 /// half does the hold expire under it: then its credits are free for others, and the call is charged afresh at its end.
 ///
+/// # A client that leaves
+/// What becomes of a call whose client is gone depends on the protocol, because actix-web tells the handler only of some:
+///
+/// | | the handler | recorded | the credits |
+/// |---|---|---|---|
+/// | HTTP/1.1, the connection is reset | is dropped at once | 499 | are given back |
+/// | HTTP/1.1, the connection is closed (FIN), which may be half of it | runs to its end | its status | are taken |
+/// | HTTP/2, the stream is reset (`RST_STREAM`) | runs to its end | its status | are taken |
+/// | HTTP/2, the connection is lost, or closed with `GOAWAY` | runs to its end | its status | are taken |
+/// | any, after the response's headers were ready | had returned | its status | are taken |
+///
+/// Over HTTP/2, actix-web 4 serves each stream in a task of its own and finds out that a stream was reset when it sends
+/// the response. A timeout in the program drops the handler over either protocol.
+///
+/// Work that goes on without its call, as in `web::block` or in a spawned task, would be free for a client that resets
+/// its connection. With `on_drop = "capture"` a call is paid if it is dropped after its body began; a panic still gives
+/// back. Calls that were dropped are in `credit_abandoned_total{operation, credits}`, whose label reads `voided` or
+/// `captured`. An `Idempotency-Key` of such a call was used: sent again, it is refused with 409.
+///
 /// What is captured stands in `credit_usage_total{operation, user_id}`, each call whose body ran in
 /// `credit_operation_latency_seconds{operation}`, refusals in `credit_refusals_total{operation, reason}`, and what
 /// `when_down = "serve"` gave away in `credit_unpaid_total{operation}`.
@@ -338,7 +387,8 @@ pub use monitor_macros::timer;
 /// # Streams and websockets
 /// A body that is streamed, and a connection that is upgraded (to a websocket, say), is paid when its headers are ready,
 /// before they are sent; how long it lasts, and how it ends, changes nothing then. A client that resets its connection
-/// before them gives everything back; one that only closes it is served to the end by actix-web, and pays.
+/// before them gives everything back; one that only closes it is served to the end by actix-web, and pays (HTTP/2: see
+/// [above](#a-client-that-leaves)).
 ///
 /// To pay for what was streamed, hold by hand and move the [`Held`](crate::credits::Held) into the stream. However that
 /// ends, it is dropped:
@@ -380,8 +430,8 @@ pub use monitor_macros::timer;
 /// only for a ledger that answers at once.
 ///
 /// # What it cannot see
-/// - A response that is made of the value later: `impl Responder` types other than `HttpResponse`, `Result` and
-///   `(R, StatusCode)` are a success. [`PaidRoute`](crate::actix::PaidRoute) goes by the response itself.
+/// - A response that is made of the value where `OnBehalf` does not see it: outside of a request, or outside of the
+///   middleware. Then a responder other than those that have a status is a success.
 /// - The value waits for the capture, so a future can cross threads only if its value can.
 /// - A function that is not `async` and returns `impl Future` keeps its arguments in that future, because its body may not
 ///   begin before the hold; in edition 2021 its type has to say so, with `+ use<'_>`.

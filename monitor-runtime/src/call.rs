@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::clock;
 use crate::health::{self, Trouble};
 use crate::metrics::{CounterSeries, GaugeSeries, HistogramSeries, Site, cells};
-use crate::outcome::Outcome;
+use crate::open_calls::{OpenCall, Settles};
+use crate::outcome::{Outcome, Verdict};
+use crate::scope;
 
 /// Runs a label's expression. If it panics, the measurement is lost and the body is not.
 pub fn label<T>(expression: impl FnOnce() -> T) -> Option<T> {
@@ -101,7 +103,7 @@ impl<O, C, H, G> CallSite<O, C, H, G> {
 }
 
 /// What a call writes to: the sites of a [`CallSite`], or the series of a [`CallSeries`].
-pub trait Target: Copy {
+pub trait Target: Copy + Send + 'static {
     /// Whether it matters how long the call takes.
     const TIMED: bool = true;
     /// Whether it matters how the call ends.
@@ -244,12 +246,66 @@ impl<T: Target> Call<T> {
 
     /// The body has returned.
     #[inline]
-    pub fn finish(self, outcome: Outcome) {
+    pub fn finish(self, verdict: impl Into<Verdict>) {
         let Call { target, by, start, .. } = self;
         // Nothing is left to drop: so the call need not be in memory, and no drop asks whether it is over.
         std::mem::forget(self);
         target.leave();
-        target.record(start, outcome, by);
+        match verdict.into() {
+            Verdict::Open(outcome) if T::JUDGED => leave_open(target, by, start, outcome),
+            verdict => target.record(start, verdict.alone(), by),
+        }
+    }
+}
+
+/// Leaves a call to the answer of its request; where that is not seen, it ended with this outcome.
+#[cold]
+fn leave_open<T: Target>(target: T, by: u64, start: u64, alone: Outcome) {
+    let took = clock::ticks().wrapping_sub(start);
+    let record = move |outcome| target.record(clock::ticks().wrapping_sub(took), outcome, by);
+    leave_to_answer(alone, record);
+}
+
+/// Does what is to be done when it is known how a call ended: at once, or when its request is answered.
+fn leave_to_answer(alone: Outcome, end: impl FnOnce(Outcome) + Send + 'static) {
+    let left = LeftCall { alone, end: Some(end) };
+    match scope::request_end() {
+        None => left.end(alone),
+        Some(request) => {
+            if let Err(left) = request.open.leave(Box::new(left)) {
+                left.end(alone);
+            }
+        }
+    }
+}
+
+/// A call that has returned, and whose outcome its request's answer tells. Dropped, there is none: it was cancelled.
+struct LeftCall<F: FnOnce(Outcome)> {
+    alone: Outcome,
+    end: Option<F>,
+}
+
+impl<F: FnOnce(Outcome)> LeftCall<F> {
+    fn end(mut self, outcome: Outcome) {
+        if let Some(end) = self.end.take() {
+            end(outcome);
+        }
+    }
+}
+
+impl<F: FnOnce(Outcome) + Send> OpenCall for LeftCall<F> {
+    fn answered(self: Box<Self>, outcome: Outcome) -> Option<Settles> {
+        let outcome = Verdict::Open(self.alone).answered(outcome);
+        self.end(outcome);
+        None
+    }
+}
+
+impl<F: FnOnce(Outcome)> Drop for LeftCall<F> {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            end(Outcome::of_drop(Outcome::Cancelled));
+        }
     }
 }
 
@@ -284,27 +340,50 @@ impl CallSeries {
 /// What is known of a call whose labels wait for its result.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
-    /// How it ended.
+    /// How it ended, as far as its value says it.
     pub outcome: Outcome,
+    /// Whether its request's answer says more.
+    open: bool,
     /// The amount that its counter counts.
     pub by: u64,
     start: u64,
 }
 
 impl Ended {
-    /// Counts the call, if it is of those that the counter counts.
-    pub fn count(&self, on: On, series: impl FnOnce() -> CounterSeries) {
-        if on.counts(self.outcome)
-            && let Some(series) = label(series)
-        {
-            series.add(self.by);
-        }
+    /// Counts the call, if it is of those that the counter counts, in the series of its outcome.
+    pub fn count(&self, on: On, series: impl Fn(Outcome) -> CounterSeries) {
+        let by = self.by;
+        self.in_series(|outcome| on.counts(outcome), series, move |series| series.add(by));
     }
 
-    /// Observes how long the call took.
-    pub fn observe(&self, series: impl FnOnce() -> HistogramSeries) {
-        if let Some(series) = label(series) {
-            series.observe_since(self.start);
+    /// Observes how long the call took, in the series of its outcome.
+    pub fn observe(&self, series: impl Fn(Outcome) -> HistogramSeries) {
+        let took = clock::ticks().wrapping_sub(self.start);
+        let observe = move |series: HistogramSeries| {
+            series.observe_since(clock::ticks().wrapping_sub(took));
+        };
+        self.in_series(|_| true, series, observe);
+    }
+
+    /// Writes to the series of the outcome. While that is open, labels are there to be read, and later they are not: so the
+    /// series of all outcomes are found now.
+    fn in_series<S: Copy + Send + 'static>(
+        &self,
+        counts: impl Fn(Outcome) -> bool,
+        series: impl Fn(Outcome) -> S,
+        write: impl FnOnce(S) + Send + 'static,
+    ) {
+        let series = |outcome| if counts(outcome) { label(|| series(outcome)) } else { None };
+        if self.open && scope::request_end().is_some() {
+            let all = Outcome::ALL.map(series);
+            return leave_to_answer(self.outcome, move |outcome| {
+                if let Some(series) = all[outcome as usize] {
+                    write(series);
+                }
+            });
+        }
+        if let Some(series) = series(self.outcome) {
+            write(series);
         }
     }
 }
@@ -332,10 +411,12 @@ impl<K> ResultCall<K> {
     }
 
     /// The body has returned; `with` records it.
-    pub fn finish(mut self, outcome: Outcome, with: impl FnOnce(K, Ended)) {
+    pub fn finish(mut self, verdict: impl Into<Verdict>, with: impl FnOnce(K, Ended)) {
         self.running = false;
         if let Some(kept) = self.kept.take() {
-            with(kept, Ended { outcome, by: self.by, start: self.start });
+            let verdict = verdict.into();
+            let open = matches!(verdict, Verdict::Open(_));
+            with(kept, Ended { outcome: verdict.alone(), open, by: self.by, start: self.start });
         }
     }
 }
@@ -355,10 +436,8 @@ impl<K> Drop for ResultCall<K> {
         if self.running
             && let Some(kept) = self.kept.take()
         {
-            (self.without)(
-                kept,
-                Ended { outcome: Outcome::of_drop(Outcome::Cancelled), by: self.by, start: self.start },
-            );
+            let outcome = Outcome::of_drop(Outcome::Cancelled);
+            (self.without)(kept, Ended { outcome, open: false, by: self.by, start: self.start });
         }
     }
 }
@@ -409,8 +488,27 @@ impl<C: Count> Drop for AtEnd<C> {
     }
 }
 
+/// Counts a call that succeeded.
+#[inline]
+pub(crate) fn count_success(counter: impl Count, by: u64, verdict: Verdict) {
+    match verdict {
+        Verdict::Ended(Outcome::Success) | Verdict::Answer(Outcome::Success) => counter.count(by),
+        Verdict::Open(alone) => count_if_answered(counter, by, alone),
+        _ => {}
+    }
+}
+
+#[cold]
+fn count_if_answered(counter: impl Count, by: u64, alone: Outcome) {
+    leave_to_answer(alone, move |outcome| {
+        if outcome == Outcome::Success {
+            counter.count(by);
+        }
+    });
+}
+
 /// What counts: a call site, or a series found at run time, if it could be had.
-pub trait Count {
+pub trait Count: Copy + Send + 'static {
     /// Adds `by`.
     fn count(&self, by: u64);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::credits::CreditsError;
+use crate::credits::{CreditsError, Operation};
 
 /// What one paid call holds, and what of it will be captured.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub(crate) struct Charge {
 enum Amount {
     /// To be captured if the call succeeds.
     Wanted(i64),
-    /// The call has ended: it is too late to change anything.
-    Settled,
+    /// The same; the body has ended, so it is too late to change anything.
+    Settled(i64),
 }
 
 impl Charge {
@@ -32,7 +32,7 @@ impl Charge {
             return Err(CreditsError::ExceedsHold { amount, held: self.held });
         }
         let mut wanted = self.amount();
-        if let Amount::Settled = *wanted {
+        if let Amount::Settled(_) = *wanted {
             return Err(CreditsError::NoHold);
         }
         *wanted = Amount::Wanted(amount);
@@ -41,10 +41,10 @@ impl Charge {
 
     /// The amount to be captured; from now on it is fixed.
     pub(crate) fn settle(&self) -> i64 {
-        match std::mem::replace(&mut *self.amount(), Amount::Settled) {
-            Amount::Wanted(amount) => amount,
-            Amount::Settled => 0,
-        }
+        let mut amount = self.amount();
+        let (Amount::Wanted(fixed) | Amount::Settled(fixed)) = *amount;
+        *amount = Amount::Settled(fixed);
+        fixed
     }
 
     fn amount(&self) -> MutexGuard<'_, Amount> {
@@ -52,11 +52,19 @@ impl Charge {
     }
 }
 
-/// What a request's own account was charged so far, and what it has left.
+/// What a request was charged so far.
 #[derive(Debug, Default)]
-pub(crate) struct Receipt(Mutex<Option<Charged>>);
+pub(crate) struct Receipt(Mutex<Lines>);
 
-/// What was charged, in credits.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Of the request's own account.
+    charged: Option<Charged>,
+    /// What is captured, whoever pays.
+    operations: Vec<Operation>,
+}
+
+/// What was charged to one account, in credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Charged {
     pub(crate) used: i64,
@@ -64,15 +72,31 @@ pub(crate) struct Charged {
 }
 
 impl Receipt {
-    pub(crate) fn add(&self, used: i64, remaining: i64) {
-        let mut charged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = charged.map_or(0, |charged| charged.used);
-        *charged = Some(Charged { used: before.saturating_add(used), remaining });
+    /// An operation's credits are being captured, at once or as soon as the store answers.
+    pub(crate) fn captures(&self, operation: &Operation) {
+        self.lines().operations.push(operation.clone());
     }
 
-    /// `None` when nothing was.
+    /// The request's own account was charged.
+    pub(crate) fn add(&self, used: i64, remaining: i64) {
+        let mut lines = self.lines();
+        let before = lines.charged.map_or(0, |charged| charged.used);
+        lines.charged = Some(Charged { used: before.saturating_add(used), remaining });
+    }
+
+    /// What the request's own account was charged; `None` when nothing was.
     #[cfg(feature = "actix")]
     pub(crate) fn charged(&self) -> Option<Charged> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines().charged
+    }
+
+    /// What was captured.
+    #[cfg(feature = "actix")]
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        self.lines().operations.clone()
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,6 +15,8 @@ mod delta;
 mod exposition;
 mod health;
 mod metrics;
+#[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "the middleware of a framework answers requests"))]
+mod open_calls;
 mod outcome;
 mod paid;
 mod place;

@@ -13,13 +13,13 @@ pub use crate::metrics::{
     Counter, DEFAULT_BUCKETS, DEFAULT_GROWTH, DEFAULT_LIMIT, Declaration, Declared, Gauge, Histogram, Label,
     LabelBuffer, LabelSet, LabelValue, NoLabels, Site, user,
 };
-pub use crate::outcome::Outcome;
+pub use crate::outcome::{Outcome, Verdict};
 pub use crate::place::Place;
 pub use crate::watch::{WatchSite, WatchedSite};
 
 pub use self::judge::Once;
 use self::judge::{Judge, Way};
-use crate::call::{Count, Target};
+use crate::call::{Count, Target, count_success};
 use crate::metrics::{CounterSeries, HistogramSeries, cells};
 
 /// The registry of a declaration that names none.
@@ -37,9 +37,7 @@ pub fn succeeded<T, W: Judge<T>, C: Count>(way: Way<W>, counter: C, by: u64, val
 /// The same of a value that stays where it is.
 #[inline]
 pub fn succeeded_with<T, W: Judge<T>>(_: Way<W>, counter: impl Count, by: u64, value: &T) {
-    if let Outcome::Success = W::outcome(value) {
-        counter.count(by);
-    }
+    count_success(counter, by, W::verdict(value));
 }
 
 /// Ends a call as its value says, and gives the value back.
@@ -52,7 +50,7 @@ pub fn finished<T, W: Judge<T>, C: Target>(way: Way<W>, call: Call<C>, value: T)
 /// The same of a value that stays where it is.
 #[inline]
 pub fn finished_with<T, W: Judge<T>>(_: Way<W>, call: Call<impl Target>, value: &T) {
-    call.finish(W::outcome(value));
+    call.finish(W::verdict(value));
 }
 
 /// What a label that is taken from the result reads when there is none.

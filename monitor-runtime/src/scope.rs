@@ -24,13 +24,14 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::charge::{Charge, Receipt};
+use crate::charge::Charge;
 use crate::credits::Credits;
+use crate::open_calls::RequestEnd;
 
 /// On whose behalf work is done. A clone is the same scope.
 #[derive(Clone, Default)]
 pub struct Scope {
-    /// `None` is nobody, for whom nothing is kept.
+    /// `None` is nobody, for whom nothing is kept; as the current scope, that none was entered.
     inner: Option<Arc<Inner>>,
 }
 
@@ -40,8 +41,8 @@ struct Inner {
     ledger: Option<Credits>,
     request: Option<Arc<str>>,
     key: Option<Arc<RequestKey>>,
-    /// What the request was charged; those who open its scope ask.
-    receipt: Option<Arc<Receipt>>,
+    /// What the request comes to when it is answered; those who open its scope see to it.
+    end: Option<Arc<RequestEnd>>,
     /// Of the paid call whose body this is.
     charge: Option<Arc<Charge>>,
 }
@@ -64,6 +65,11 @@ pub fn current() -> Scope {
     CURRENT.try_with(|current| current.borrow().clone()).unwrap_or(Scope::NOBODY)
 }
 
+/// What the request comes to for which this runs, where its answer is seen.
+pub(crate) fn request_end() -> Option<Arc<RequestEnd>> {
+    CURRENT.try_with(|current| current.borrow().end().cloned()).ok().flatten()
+}
+
 /// A future that runs in the scope in which this is called, wherever it is polled: for a task that is spawned.
 ///
 /// ```
@@ -74,7 +80,8 @@ pub fn current() -> Scope {
 /// # }
 /// ```
 pub fn carry<F: Future>(future: F) -> InScope<F> {
-    current().around(future)
+    // Where there is no scope, the future has none either: that it was forgotten is told, and not hidden.
+    InScope { future: Some(future), scope: current() }
 }
 
 impl Scope {
@@ -106,10 +113,10 @@ impl Scope {
         self.with(|inner| inner.key = Some(Arc::new(RequestKey { key: key.into(), uses: Mutex::default() })))
     }
 
-    /// The same scope, which keeps count of what its account was charged.
+    /// The same scope, whose request will be answered, and then ends so.
     #[cfg(feature = "actix")]
-    pub(crate) fn receipt(self, receipt: Arc<Receipt>) -> Scope {
-        self.with(|inner| inner.receipt = Some(receipt))
+    pub(crate) fn ends(self, end: Arc<RequestEnd>) -> Scope {
+        self.with(|inner| inner.end = Some(end))
     }
 
     /// The same scope, as the body of a paid call has it.
@@ -134,9 +141,9 @@ impl Scope {
         self.inner.as_ref()?.ledger.as_ref()
     }
 
-    /// What keeps count of what the account was charged.
-    pub(crate) fn charged(&self) -> Option<&Arc<Receipt>> {
-        self.inner.as_ref()?.receipt.as_ref()
+    /// What the request comes to, where its answer is seen.
+    pub(crate) fn end(&self) -> Option<&Arc<RequestEnd>> {
+        self.inner.as_ref()?.end.as_ref()
     }
 
     /// The paid call whose body runs in this scope.
@@ -159,14 +166,24 @@ impl Scope {
 
     /// Runs `work` in this scope.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
-        let mut scope = self.clone();
+        let mut scope = self.clone().made();
         let _entered = Entered::enter(&mut scope);
         work()
     }
 
     /// A future that runs in this scope, wherever it is polled.
     pub fn around<F: Future>(self, future: F) -> InScope<F> {
-        InScope { future: Some(future), scope: self }
+        InScope { future: Some(future), scope: self.made() }
+    }
+
+    /// Whether it was entered: nobody is one who was named, and not that a program forgot to name anybody.
+    pub(crate) fn is_entered(&self) -> bool {
+        self.inner.is_some()
+    }
+
+    fn made(mut self) -> Scope {
+        self.inner.get_or_insert_default();
+        self
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Scope {
@@ -225,6 +242,14 @@ pin_project! {
             let _entered = Entered::enter(this.scope);
             this.future.set(None);
         }
+    }
+}
+
+impl<F> InScope<F> {
+    /// The scope.
+    #[cfg(feature = "actix")]
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 }
 

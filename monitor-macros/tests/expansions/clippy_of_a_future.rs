@@ -13,7 +13,7 @@ fn call<'a>(numbers: &'a [u8]) -> Pin<Box<dyn Future<Output = &'a u8> + 'a>> {
                     ended
                         .count(
                             ::monitor_runtime::private::On::Success,
-                            || ::monitor_runtime::private::counter_by_name(
+                            |_| ::monitor_runtime::private::counter_by_name(
                                 &CALLS,
                                 &[
                                     (
@@ -58,7 +58,7 @@ fn call<'a>(numbers: &'a [u8]) -> Pin<Box<dyn Future<Output = &'a u8> + 'a>> {
                                     ended
                                         .count(
                                             ::monitor_runtime::private::On::Success,
-                                            || ::monitor_runtime::private::Counter::with(
+                                            |_| ::monitor_runtime::private::Counter::with(
                                                 &CALLS,
                                                 CALLS {
                                                     good: {

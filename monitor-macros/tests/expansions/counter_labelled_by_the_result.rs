@@ -11,7 +11,7 @@ async fn call(kind: &str) -> u8 {
             ended
                 .count(
                     ::monitor_runtime::private::On::Success,
-                    || ::monitor_runtime::private::counter_by_name(
+                    |outcome| ::monitor_runtime::private::counter_by_name(
                         &CALLS,
                         &[
                             (
@@ -25,7 +25,7 @@ async fn call(kind: &str) -> u8 {
                                 "good",
                                 ::monitor_runtime::private::no_result(ended.outcome),
                             ),
-                            ("outcome", ended.outcome.as_str()),
+                            ("outcome", outcome.as_str()),
                         ],
                     ),
                 );
@@ -52,7 +52,7 @@ async fn call(kind: &str) -> u8 {
                     ended
                         .count(
                             ::monitor_runtime::private::On::Success,
-                            || ::monitor_runtime::private::Counter::with(
+                            |outcome| ::monitor_runtime::private::Counter::with(
                                 &CALLS,
                                 CALLS {
                                     kind: {
@@ -63,7 +63,7 @@ async fn call(kind: &str) -> u8 {
                                         use ::monitor_runtime::private::keep::*;
                                         (&Kept(&label1)).give()
                                     },
-                                    outcome: ended.outcome,
+                                    outcome: outcome,
                                 },
                             ),
                         );

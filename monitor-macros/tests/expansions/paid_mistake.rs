@@ -2,7 +2,7 @@
 // const fn report() {}
 
 ::core::compile_error! {
-    "unknown option `price`; the options are `cost`, `account`, `operation`, `ledger`, `idempotency_key`, `when_down` and `crate`"
+    "unknown option `price`; the options are `cost`, `account`, `operation`, `ledger`, `idempotency_key`, `when_down`, `on_drop` and `crate`"
 }
 ::core::compile_error! {
     "an operation is named by 1 to 255 bytes without control characters, such as \"report\""

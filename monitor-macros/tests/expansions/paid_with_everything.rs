@@ -1,4 +1,4 @@
-// #[with_credits(cost = pages * 2, account = user.id, operation = "report", ledger = credits, idempotency_key = key, when_down = "serve")]
+// #[with_credits(cost = pages * 2, account = user.id, operation = "report", ledger = credits, idempotency_key = key, when_down = "serve", on_drop = "capture")]
 // async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResponse {
 //     HttpResponse::Ok().finish()
 // }
@@ -22,6 +22,7 @@ async fn report(pages: u32, user: User, credits: Credits, key: &str) -> HttpResp
             .ledger(::monitor_runtime::private::paid::ledger(&credits))
             .key(::monitor_runtime::private::paid::key(&key))
             .served_when_down()
+            .paid_when_dropped()
     };
     let call = match call.hold().await {
         ::core::result::Result::Ok(call) => call,

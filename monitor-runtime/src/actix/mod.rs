@@ -20,6 +20,7 @@ pub use anomalies::{Anomalies, anomalies};
 pub use dashboard::{ApiMetrics, Dashboard, api_metrics, dashboard};
 pub use listener::{MetricsListener, MetricsServer, serve_metrics};
 pub use monitor::{Monitor, MonitorBuilder, MonitorFuture, MonitorService, SettingError};
+pub(crate) use outcome::of_response_error;
 pub use paid::{OnBehalf, OnBehalfFuture, OnBehalfService, PaidRoute, PaidRouteService};
 pub use scrape::{Scrape, scrape};
 #[cfg(feature = "actix-session")]

@@ -18,6 +18,9 @@ pub enum CreditsError {
     NoLedger,
     /// Nobody said which account pays.
     NoAccount,
+    /// The call was made outside of any [scope](crate::scope), so the program never said who pays: an error of the
+    /// program, not of its user.
+    NoScope,
     /// The ledger has no such account: accounts come into being by their first grant.
     UnknownAccount {
         /// The account that was asked for.
@@ -156,6 +159,11 @@ impl fmt::Display for CreditsError {
             NoHold => write!(f, "no credits are held here: charge in the body of a paid call, before it ends"),
             NoLedger => write!(f, "no ledger: give the application one, or name it with `ledger = ..`"),
             NoAccount => write!(f, "no account: sign in, or name the one that pays with `account = ..`"),
+            NoScope => write!(
+                f,
+                "no scope says who pays: wrap the app in `OnBehalf` around what is paid, or enter a `Scope`; into a \
+                 spawned task or thread take it along with `scope::carry(..)` or `scope::current().run(..)`"
+            ),
             UnknownAccount { account } => write!(f, "account `{account}` is unknown: grant it credits first"),
             Insufficient { required, available } => {
                 write!(f, "{required} credits are required and {available} available: grant more")

@@ -9,7 +9,8 @@ use super::operations::PaidOperation;
 use crate::charge::Charge;
 use crate::clock;
 use crate::credits::{AccountId, Credits, CreditsError, Held, Holding, Key, Operation, Refused, Settled, Settling};
-use crate::outcome::Outcome;
+use crate::open_calls::{OpenCall, Settles};
+use crate::outcome::{Outcome, Verdict};
 use crate::scope::{self, InScope, Scope};
 
 /// A paid call that is asked for: nothing is held yet. What is not said, the current scope says.
@@ -21,6 +22,7 @@ pub struct PaidCall {
     ledger: Option<Credits>,
     key: Option<Result<Option<Key>, CreditsError>>,
     served_when_down: bool,
+    paid_when_dropped: bool,
 }
 
 /// What a call pays for.
@@ -47,7 +49,7 @@ impl PaidCall {
     }
 
     pub(crate) fn named(name: Name, cost: Result<i64, CreditsError>) -> PaidCall {
-        PaidCall { name, cost, payer: None, ledger: None, key: None, served_when_down: false }
+        PaidCall { name, cost, payer: None, ledger: None, key: None, served_when_down: false, paid_when_dropped: false }
     }
 
     /// Another account pays than the scope's.
@@ -71,6 +73,12 @@ impl PaidCall {
     /// While the store does not answer, the call is served unpaid, and counted as such.
     pub fn served_when_down(mut self) -> PaidCall {
         self.served_when_down = true;
+        self
+    }
+
+    /// A call that is dropped after its body has begun is paid, because the work goes on without it.
+    pub fn paid_when_dropped(mut self) -> PaidCall {
+        self.paid_when_dropped = true;
         self
     }
 
@@ -109,6 +117,7 @@ impl PaidCall {
             holding: None,
             own_account: true,
             served_when_down: self.served_when_down,
+            paid_when_dropped: self.paid_when_dropped,
             start,
         };
         match self.holding(&mut asked) {
@@ -128,12 +137,18 @@ impl PaidCall {
         let own = scope.account();
         let account = match self.payer {
             Some(payer) => payer?,
+            None if !scope.is_entered() => return Err(CreditsError::NoScope),
             None => own.map(AccountId::new).transpose()?,
         };
         let account = account.ok_or(CreditsError::NoAccount)?;
         // Outside of any scope the program alone says whose call it is.
         *own_account = own.is_none_or(|own| own == account.as_str());
-        let ledger = self.ledger.as_ref().or(scope.credits()).ok_or(CreditsError::NoLedger)?;
+        let ledger = self.ledger.as_ref().or(scope.credits());
+        let ledger = match ledger {
+            Some(ledger) => ledger,
+            None if !scope.is_entered() => return Err(CreditsError::NoScope),
+            None => return Err(CreditsError::NoLedger),
+        };
         let key = match self.key {
             Some(key) => key?,
             None => scope.next_key(operation.as_str()).map(Key::new).transpose()?,
@@ -157,6 +172,7 @@ struct Asked {
     /// Whether the account that pays is the scope's.
     own_account: bool,
     served_when_down: bool,
+    paid_when_dropped: bool,
     start: u64,
 }
 
@@ -173,10 +189,10 @@ impl Asked {
             }
             Some(Err(error)) => return Err(self.refused(error)),
         };
-        let Asked { operation, scope, amount, own_account, start, .. } = self;
+        let Asked { operation, scope, amount, own_account, paid_when_dropped, start, .. } = self;
         let charge = Arc::new(Charge::new(amount));
         let within = scope.clone().charging(charge.clone());
-        Ok(Running { operation, held, charge, scope, own_account, within, start })
+        Ok(Running { operation, held, charge, scope, own_account, paid_when_dropped, within, start })
     }
 
     fn refused(self, why: CreditsError) -> CreditsError {
@@ -186,7 +202,7 @@ impl Asked {
     }
 }
 
-/// A paid call whose body may run. Dropped, it gives back what is held.
+/// A paid call whose body may run. Dropped, it gives back what is held, unless it is paid then too.
 #[derive(Debug)]
 #[must_use = "what is held is given back when this is dropped"]
 pub struct Running {
@@ -197,6 +213,7 @@ pub struct Running {
     /// Where the call was made.
     scope: Scope,
     own_account: bool,
+    paid_when_dropped: bool,
     /// Where its body runs.
     within: Scope,
     start: u64,
@@ -214,20 +231,34 @@ impl Running {
     }
 
     /// The body has returned. When this is ready, a capture is durable, or the ledger's keeper has it in hand; and what a
-    /// call held that failed is back, or will be when the ledger answers again.
-    pub async fn settle(mut self, outcome: Outcome) {
-        if let Some(settling) = self.capture(outcome) {
+    /// call held that failed is back, or will be when the ledger answers again. What the answer of the request decides is
+    /// left to it.
+    pub async fn settle(self, verdict: impl Into<Verdict>) {
+        let Some((mut call, outcome)) = self.or_left_open(verdict.into()) else { return };
+        if let Some(settling) = call.capture(outcome) {
             let settled = settling.await;
-            self.receipt(settled);
+            call.receipt(settled);
         }
     }
 
     /// The same, for a thread that may wait.
-    pub fn settle_blocking(mut self, outcome: Outcome) {
-        if let Some(settling) = self.capture(outcome) {
+    pub fn settle_blocking(self, verdict: impl Into<Verdict>) {
+        let Some((mut call, outcome)) = self.or_left_open(verdict.into()) else { return };
+        if let Some(settling) = call.capture(outcome) {
             let settled = settling.wait();
-            self.receipt(settled);
+            call.receipt(settled);
         }
+    }
+
+    /// The call and how it ended; `None` where that is left to the answer of the request, which may be a failure yet.
+    fn or_left_open(self, verdict: Verdict) -> Option<(Running, Outcome)> {
+        let outcome = verdict.alone();
+        let open = !matches!(verdict, Verdict::Ended(_)) && outcome == Outcome::Success && self.held.is_some();
+        let Some(end) = self.scope.end().filter(|_| open).cloned() else { return Some((self, outcome)) };
+        // What is captured is fixed when the body has returned.
+        self.charge.settle();
+        let left = end.open.leave(Box::new(Left { call: self, verdict }));
+        left.err().map(|left| (left.call, outcome))
     }
 
     /// What is held is captured, or as much as was charged; or it is given back.
@@ -235,6 +266,9 @@ impl Running {
         let amount = self.charge.settle();
         let held = self.held.take()?;
         if outcome == Outcome::Success && amount > 0 {
+            if let Some(end) = self.scope.end() {
+                end.receipt.captures(&self.operation);
+            }
             return Some(held.capture_part(amount));
         }
         Some(held.void())
@@ -242,17 +276,55 @@ impl Running {
 
     /// The body has succeeded, so its value is returned whatever becomes of the capture; the keeper tells of a loss.
     fn receipt(&self, settled: Result<Settled, CreditsError>) {
-        if let (true, Some(receipt), Ok(Settled { captured: Some(captured), .. })) =
-            (self.own_account, self.scope.charged(), settled)
+        if let (true, Some(end), Ok(Settled { captured: Some(captured), .. })) =
+            (self.own_account, self.scope.end(), settled)
         {
-            receipt.add(captured.amount, captured.balance.available);
+            end.receipt.add(captured.amount, captured.balance.available);
         }
+    }
+}
+
+impl Running {
+    /// The call was dropped before it ended: its client left, or it took too long. A panic is no such thing.
+    #[cold]
+    fn dropped(&self, held: Held, amount: i64) {
+        if std::thread::panicking() {
+            // Not waited for: the ledger's keeper sees to it, here and below.
+            return drop(held.void());
+        }
+        let paid = self.paid_when_dropped && amount > 0;
+        families::abandoned(&self.operation, paid);
+        if paid {
+            drop(held.capture_part(amount));
+        } else {
+            drop(held.void());
+        }
+    }
+}
+
+/// A call that is left to the answer of its request.
+struct Left {
+    call: Running,
+    verdict: Verdict,
+}
+
+impl OpenCall for Left {
+    fn answered(self: Box<Self>, outcome: Outcome) -> Option<Settles> {
+        let Left { mut call, verdict } = *self;
+        let settling = call.capture(verdict.answered(outcome))?;
+        Some(Box::pin(async move {
+            let settled = settling.await;
+            call.receipt(settled);
+        }))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.charge.settle();
+        let amount = self.charge.settle();
+        if let Some(held) = self.held.take() {
+            self.dropped(held, amount);
+        }
         families::ran(&self.operation, self.start);
     }
 }

@@ -12,7 +12,7 @@ pub use arguments::{AsCredits, Cost, IdempotencyKey, Payer};
 pub(crate) use call::Name;
 pub use call::{PaidCall, Running};
 #[cfg(feature = "actix")]
-pub(crate) use families::know_operations;
+pub(crate) use families::{charged_in_vain, know_operations};
 pub use operations::{Declared, PaidOperation, operations};
 pub use refusal::Refusal;
 

@@ -7,7 +7,12 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::outcome::{Outcome, ToOutcome};
+#[cfg(feature = "actix")]
+use actix_web::{Responder, ResponseError};
+
+#[cfg(feature = "actix")]
+use crate::actix::of_response_error;
+use crate::outcome::{BeginsWithStatus, Outcome, ToOutcome, ToVerdict, Verdict};
 
 /// A way that was found; as a value, it is what the other branch gives, which is taken.
 pub use std::marker::PhantomData as Way;
@@ -64,20 +69,45 @@ pub fn body<T, F: FnOnce() -> T>(_: &Once<T, F>) -> Asked<0, T> {
     Asked(PhantomData)
 }
 
-/// Tells the outcome of a value.
+/// Tells how the call ended that gave a value, as far as the value says it.
 pub trait Judge<T: ?Sized> {
-    /// The outcome.
-    fn outcome(value: &T) -> Outcome;
+    /// What the value says.
+    fn verdict(value: &T) -> Verdict;
 }
 
-/// Tells the outcome of a value in the way that was found.
+/// What a value says in the way that was found.
 #[inline]
-pub fn outcome<T: ?Sized, W: Judge<T>>(_: Way<W>, value: &T) -> Outcome {
-    W::outcome(value)
+pub fn outcome<T: ?Sized, W: Judge<T>>(_: Way<W>, value: &T) -> Verdict {
+    W::verdict(value)
+}
+
+/// What an error says that says nothing of itself.
+#[inline]
+fn failed<E>(_: &E) -> Verdict {
+    Verdict::Ended(Outcome::Failure)
+}
+
+/// What a value says that becomes an answer of any status.
+#[cfg(feature = "actix")]
+#[inline]
+fn becomes_answer<T>(_: &T) -> Verdict {
+    Verdict::Open(Outcome::Success)
+}
+
+/// What a value says that says nothing of itself.
+#[inline]
+fn succeeded<T: ?Sized>(_: &T) -> Verdict {
+    Verdict::Ended(Outcome::Success)
+}
+
+/// What the inner one of two results says, of which nothing else is known.
+#[inline]
+fn of_variant<T, E>(value: &Result<T, E>) -> Verdict {
+    Verdict::Ended(if value.is_ok() { Outcome::Success } else { Outcome::Failure })
 }
 
 macro_rules! links {
-    ($($(#[$when:meta])* $link:literal $way:ident [$($generics:tt)*] $subject:ty, $value:ident => $outcome:expr;)*) => {$(
+    ($($(#[$when:meta])* $link:literal $way:ident [$($generics:tt)*] $subject:ty, $value:ident => $verdict:expr;)*) => {$(
         $(#[$when])*
         #[doc(hidden)]
         #[derive(Debug)]
@@ -94,42 +124,49 @@ macro_rules! links {
         $(#[$when])*
         impl<$($generics)*> Judge<$subject> for $way {
             #[inline]
-            fn outcome($value: &$subject) -> Outcome {
-                $outcome
+            fn verdict($value: &$subject) -> Verdict {
+                $verdict
             }
         }
     )*};
 }
 
+/// What a result says, by a function for each of its sides.
+macro_rules! sides {
+    ($result:ident, $ok:path, $err:path) => {
+        match $result {
+            Ok(value) => $ok(value),
+            Err(error) => $err(error),
+        }
+    };
+}
+
 links! {
-    0 BothTell [T: ToOutcome, E: ToOutcome] Result<T, E>, value => match value {
-        Ok(value) => value.outcome(),
-        Err(error) => error.outcome(),
-    };
+    0 BothTell [T: ToVerdict, E: ToOutcome] Result<T, E>, value => sides!(value, T::verdict, E::error_verdict);
     #[cfg(feature = "actix")]
-    1 ValueTellsErrorResponds [T: ToOutcome, E: actix_web::ResponseError] Result<T, E>, value => match value {
-        Ok(value) => value.outcome(),
-        Err(error) => Outcome::of_status(error.status_code().as_u16()),
-    };
-    2 ErrorTells [T, E: ToOutcome] Result<T, E>, value => match value {
-        Ok(_) => Outcome::Success,
-        Err(error) => error.outcome(),
-    };
+    1 ValueTellsErrorResponds [T: ToVerdict, E: ResponseError] Result<T, E>, value => sides!(value, T::verdict, of_response_error);
+    2 ValueTells [T: ToVerdict, E] Result<T, E>, value => sides!(value, T::verdict, failed);
+    3 StatusAndErrorTell [T: BeginsWithStatus, E: ToOutcome] Result<T, E>, value => sides!(value, T::status, E::error_verdict);
+    4 StatusTells [T: BeginsWithStatus, E] Result<T, E>, value => sides!(value, T::status, failed);
     #[cfg(feature = "actix")]
-    3 ErrorResponds [T, E: actix_web::ResponseError] Result<T, E>, value => match value {
-        Ok(_) => Outcome::Success,
-        Err(error) => Outcome::of_status(error.status_code().as_u16()),
-    };
-    4 ValueTells [T: ToOutcome, E] Result<T, E>, value => match value {
-        Ok(value) => value.outcome(),
-        Err(_) => Outcome::Failure,
-    };
-    5 OkOrErr [T, E] Result<T, E>, value => match value {
-        Ok(_) => Outcome::Success,
-        Err(_) => Outcome::Failure,
-    };
-    6 Tells [T: ToOutcome] T, value => value.outcome();
-    7 Anything [T: ?Sized] T, _value => Outcome::Success;
+    5 ValueRespondsErrorTells [T: Responder, E: ToOutcome] Result<T, E>, value => sides!(value, becomes_answer, E::error_verdict);
+    #[cfg(feature = "actix")]
+    6 BothRespond [T: Responder, E: ResponseError] Result<T, E>, value => sides!(value, becomes_answer, of_response_error);
+    #[cfg(feature = "actix")]
+    7 ValueResponds [T: Responder, E] Result<T, E>, value => sides!(value, becomes_answer, failed);
+    8 ResultWithinErrorTells [T, I, E: ToOutcome] Result<Result<T, I>, E>, value => sides!(value, of_variant, E::error_verdict);
+    #[cfg(feature = "actix")]
+    9 ResultWithinErrorResponds [T, I, E: ResponseError] Result<Result<T, I>, E>, value => sides!(value, of_variant, of_response_error);
+    10 ResultWithin [T, I, E] Result<Result<T, I>, E>, value => sides!(value, of_variant, failed);
+    11 ErrorTells [T, E: ToOutcome] Result<T, E>, value => sides!(value, succeeded, E::error_verdict);
+    #[cfg(feature = "actix")]
+    12 ErrorResponds [T, E: ResponseError] Result<T, E>, value => sides!(value, succeeded, of_response_error);
+    13 OkOrErr [T, E] Result<T, E>, value => of_variant(value);
+    14 Tells [T: ToVerdict] T, value => T::verdict(value);
+    15 BeginsWithItsStatus [T: BeginsWithStatus] T, value => T::status(value);
+    #[cfg(feature = "actix")]
+    16 Responds [T: Responder] T, value => becomes_answer(value);
+    17 Anything [T: ?Sized] T, value => succeeded(value);
 }
 
 macro_rules! chain {
@@ -143,4 +180,7 @@ macro_rules! chain {
         }
     )*};
 }
-chain!(0 -> 1 1 -> 2 2 -> 3 3 -> 4 4 -> 5 5 -> 6 6 -> 7);
+chain! {
+    0 -> 1 1 -> 2 2 -> 3 3 -> 4 4 -> 5 5 -> 6 6 -> 7 7 -> 8 8 -> 9 9 -> 10 10 -> 11 11 -> 12 12 -> 13 13 -> 14 14 -> 15
+    15 -> 16 16 -> 17
+}

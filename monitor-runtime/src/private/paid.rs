@@ -7,7 +7,7 @@ use std::pin::Pin;
 pub use crate::paid::{Declared, PaidCall, PaidOperation, Running};
 
 use crate::credits::{AccountId, Credits, CreditsError, Key};
-use crate::outcome::Outcome;
+use crate::outcome::Verdict;
 use crate::paid::{AsCredits, Cost, IdempotencyKey, Payer, Refusal};
 
 /// A cost, blamed where it is written when it is none.
@@ -90,7 +90,7 @@ impl AsSendBox {
         self,
         call: PaidCall,
         body: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + Send + 'a>> + Send + 'a,
-        judge: impl FnOnce(&T) -> Outcome + Send + 'a,
+        judge: impl FnOnce(&T) -> Verdict + Send + 'a,
     ) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
         Box::pin(paid(call, body, judge))
     }
@@ -102,7 +102,7 @@ impl AsLocalBox {
         self,
         call: PaidCall,
         body: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + 'a>> + 'a,
-        judge: impl FnOnce(&T) -> Outcome + 'a,
+        judge: impl FnOnce(&T) -> Verdict + 'a,
     ) -> Pin<Box<dyn Future<Output = T> + 'a>> {
         Box::pin(paid(call, body, judge))
     }
@@ -114,7 +114,7 @@ impl AsFuture {
         self,
         call: PaidCall,
         body: impl FnOnce() -> F,
-        judge: impl FnOnce(&F::Output) -> Outcome,
+        judge: impl FnOnce(&F::Output) -> Verdict,
     ) -> impl Future<Output = F::Output> {
         paid(call, body, judge)
     }
@@ -122,7 +122,7 @@ impl AsFuture {
 
 impl AsValue {
     /// Holds, runs and settles now.
-    pub fn run<T: Refusal>(self, call: PaidCall, body: impl FnOnce() -> T, judge: impl FnOnce(&T) -> Outcome) -> T {
+    pub fn run<T: Refusal>(self, call: PaidCall, body: impl FnOnce() -> T, judge: impl FnOnce(&T) -> Verdict) -> T {
         let call = match call.hold_blocking() {
             Ok(call) => call,
             Err(refused) => return T::refused(refused),
@@ -136,7 +136,7 @@ impl AsValue {
 async fn paid<F: Future<Output: Refusal>>(
     call: PaidCall,
     body: impl FnOnce() -> F,
-    judge: impl FnOnce(&F::Output) -> Outcome,
+    judge: impl FnOnce(&F::Output) -> Verdict,
 ) -> F::Output {
     let call = match call.hold().await {
         Ok(call) => call,

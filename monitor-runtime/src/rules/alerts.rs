@@ -119,6 +119,9 @@ pub(super) fn all(rules: &Rules) -> Vec<Alert> {
     if rules.has("credit_settles_lost_total") {
         all.push(credits_lost());
     }
+    if rules.has("credit_charged_errors_total") {
+        all.push(errors_charged());
+    }
     if rules.has("credit_violations_total") {
         all.push(ledger_damaged());
     }
@@ -562,6 +565,20 @@ fn credits_lost() -> Alert {
         Severity::Page,
         "Work was done and not paid",
         "Settles were lost ({{ $labels.job }}): the hold expired and the ledger did not answer, or the account was empty.",
+    )
+}
+
+fn errors_charged() -> Alert {
+    counter_rises(
+        "MonitorErrorsCharged",
+        "credit_charged_errors_total",
+        "operation",
+        "report",
+        Severity::Ticket,
+        "Calls were charged whose requests failed",
+        "{{ $labels.operation }} ({{ $labels.job }}) was charged, and its request was answered with 400 or above. If the \
+         call is a step that may be paid although the request fails, this is expected; if not, find what answers \
+         otherwise after the call.",
     )
 }
 

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 
 use monitor_runtime::credits::{self, CreditsError};
 use monitor_runtime::scope::{self, Scope};
-use monitor_runtime::with_credits;
+use monitor_runtime::{Outcome, ToOutcome, with_credits};
 
 use crate::support::{Purse, poll_and_drop};
 
@@ -175,4 +176,123 @@ fn while_a_call_is_served_the_same_key_is_refused() {
     assert_eq!(poll_and_drop(scope.around(long(None)), 9), Some(Ok(())));
     assert_eq!(poll_and_drop(first, 9), Some(Ok(())));
     purse.settles_at(10);
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic while it is held").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_call_outside_of_any_scope_is_an_error_of_the_program_which_is_told_once_for_each_operation() {
+    #[with_credits(cost = 1, operation = "without a scope")]
+    fn without_a_scope() -> Result<(), CreditsError> {
+        Ok(())
+    }
+    #[with_credits(cost = 1, account = "ada", operation = "without a ledger")]
+    async fn without_a_ledger() -> Result<(), CreditsError> {
+        Ok(())
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for _ in 0..3 {
+        assert_eq!(why(without_a_scope()), CreditsError::NoScope);
+        let refused = poll_and_drop(without_a_ledger(), 1).expect("ready").expect_err("refused");
+        assert_eq!(refused.why(), &CreditsError::NoScope);
+        assert!(refused.to_string().contains("scope::carry"), "{refused}");
+        // Nothing is carried from where nothing is.
+        let carried = poll_and_drop(scope::carry(without_a_ledger()), 1).expect("ready");
+        assert_eq!(why(carried), CreditsError::NoScope);
+    }
+    // Nobody is somebody who was named.
+    assert_eq!(Scope::NOBODY.run(|| why(without_a_scope())), CreditsError::NoAccount);
+    let logged = String::from_utf8(log.0.lock().expect("no panic while it is held").clone()).expect("text");
+    let told: Vec<_> = logged.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(told.len(), 2, "{logged}");
+    assert!(told[0].contains("without a scope") && told[0].contains("`OnBehalf`"), "{logged}");
+    assert!(told[1].contains("without a ledger"), "{logged}");
+}
+
+/// Answers of the crate `http`, in its two versions, are judged by their status wherever they are called.
+#[test]
+fn an_answer_of_the_crate_http_is_paid_by_its_status() {
+    macro_rules! paid {
+        ($http:ident, $status:ident) => {{
+            /// It tells the outcome of its status, also of one that is a success: then it is an error all the same.
+            struct Refused($http::StatusCode);
+
+            impl From<CreditsError> for Refused {
+                fn from(_: CreditsError) -> Self {
+                    Refused($http::StatusCode::PAYMENT_REQUIRED)
+                }
+            }
+
+            impl ToOutcome for Refused {
+                fn outcome(&self) -> Outcome {
+                    self.0.outcome()
+                }
+            }
+
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            fn response($status: u16) -> Result<$http::Response<String>, CreditsError> {
+                let response = $http::Response::builder().status($status).body(String::new());
+                Ok(response.expect("a response"))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            async fn status($status: u16) -> Result<$http::StatusCode, CreditsError> {
+                Ok($http::StatusCode::from_u16($status).expect("a status"))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            fn pair($status: u16) -> Result<($http::StatusCode, &'static str), CreditsError> {
+                Ok(($http::StatusCode::from_u16($status).expect("a status"), "text"))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            async fn triple($status: u16) -> Result<($http::StatusCode, [(&'static str, u8); 1], String), Refused> {
+                Ok(($http::StatusCode::from_u16($status).expect("a status"), [("a", 1)], String::new()))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            fn nested($status: u16) -> Result<Result<($http::StatusCode, String), u8>, CreditsError> {
+                Ok(Ok(($http::StatusCode::from_u16($status).expect("a status"), String::new())))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            fn optional($status: u16) -> Result<Option<$http::Response<()>>, Refused> {
+                let mut response = $http::Response::new(());
+                *response.status_mut() = $http::StatusCode::from_u16($status).expect("a status");
+                Ok(Some(response))
+            }
+            #[with_credits(cost = 5, operation = "of the crate http")]
+            fn error($status: u16) -> Result<(), Refused> {
+                Err(Refused($http::StatusCode::from_u16($status).expect("a status")))
+            }
+            let purse = Purse::with(1_000);
+            let mut paid = 0;
+            for code in [200, 201, 303, 400, 404, 500, 502, 599] {
+                purse.scope().run(|| {
+                    assert!(response(code).is_ok());
+                    assert!(poll_and_drop(status(code), 9).is_some_and(|value| value.is_ok()));
+                    assert!(pair(code).is_ok());
+                    assert!(poll_and_drop(triple(code), 9).is_some_and(|value| value.is_ok()));
+                    assert!(nested(code).is_ok());
+                    assert!(optional(code).is_ok());
+                    assert!(error(code).is_err());
+                });
+                paid += if code < 400 { 6 * 5 } else { 0 };
+                purse.settles_at(paid);
+            }
+        }};
+    }
+    paid!(http, code);
+    paid!(http_02, code);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use monitor_runtime::credits::{self, CreditsError};
+use monitor_runtime::scope::Scope;
 use monitor_runtime::{sample_value, with_credits};
 
 use crate::support::{Fault, Faults, Purse, eventually, poll_and_drop, turns};
@@ -90,16 +91,23 @@ fn each_body_that_ran_is_timed_and_each_refusal_counted_by_its_reason() {
     }
     let purse = Purse::with(10);
     purse.scope().run(|| [0, 1, 2, 3].map(timed).map(drop));
-    let _ = (purse.scope().run(|| timed(100)), purse.scope().run(|| timed(-1)), timed(1));
+    let _ = (purse.scope().run(|| timed(100)), purse.scope().run(|| timed(-1)));
+    let _ = (timed(1), Scope::NOBODY.run(|| timed(1)));
     Faults::set(&purse.faults.hold, Fault::Before);
     let _ = purse.scope().run(|| timed(1));
     let count = |name, labels: &[(&str, &str)]| sample_value(name, labels).unwrap_or_default();
     assert_eq!(count("credit_operation_latency_seconds_count", &[("operation", "timed")]), 4.0);
-    let refusals: BTreeMap<_, _> = ["no_account", "insufficient", "invalid", "unavailable", "duplicate"]
+    let refusals: BTreeMap<_, _> = ["no_account", "no_scope", "insufficient", "invalid", "unavailable", "duplicate"]
         .map(|reason| (reason, count("credit_refusals_total", &[("operation", "timed"), ("reason", reason)])))
         .into();
-    let expected =
-        [("no_account", 1.0), ("insufficient", 1.0), ("invalid", 1.0), ("unavailable", 1.0), ("duplicate", 0.0)];
+    let expected = [
+        ("no_account", 1.0),
+        ("no_scope", 1.0),
+        ("insufficient", 1.0),
+        ("invalid", 1.0),
+        ("unavailable", 1.0),
+        ("duplicate", 0.0),
+    ];
     assert_eq!(refusals, expected.into());
     purse.settles_at(3);
 }

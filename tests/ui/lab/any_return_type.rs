@@ -12,7 +12,7 @@ mod any_return_type {
             use std::pin::Pin;
 
             pub use monitor_runtime::private::paid::{Declared, PaidCall, PaidOperation, cost, never_unpaid};
-            use monitor_runtime::Outcome;
+            use monitor_runtime::private::Verdict;
 
             pub fn refuse<T>(_: monitor_runtime::credits::CreditsError) -> T {
                 unreachable!()
@@ -54,7 +54,7 @@ mod any_return_type {
                     self,
                     call: PaidCall,
                     body: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + Send + 'a>> + Send + 'a,
-                    judge: impl FnOnce(&T) -> Outcome + Send + 'a,
+                    judge: impl FnOnce(&T) -> Verdict + Send + 'a,
                 ) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
                     Box::pin(paid(call, body, judge))
                 }
@@ -65,7 +65,7 @@ mod any_return_type {
                     self,
                     call: PaidCall,
                     body: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + 'a>> + 'a,
-                    judge: impl FnOnce(&T) -> Outcome + 'a,
+                    judge: impl FnOnce(&T) -> Verdict + 'a,
                 ) -> Pin<Box<dyn Future<Output = T> + 'a>> {
                     Box::pin(paid(call, body, judge))
                 }
@@ -76,7 +76,7 @@ mod any_return_type {
                     self,
                     call: PaidCall,
                     body: impl FnOnce() -> F,
-                    judge: impl FnOnce(&F::Output) -> Outcome,
+                    judge: impl FnOnce(&F::Output) -> Verdict,
                 ) -> impl Future<Output = F::Output> {
                     paid(call, body, judge)
                 }
@@ -87,7 +87,7 @@ mod any_return_type {
                     self,
                     call: PaidCall,
                     body: impl FnOnce() -> T,
-                    judge: impl FnOnce(&T) -> Outcome,
+                    judge: impl FnOnce(&T) -> Verdict,
                 ) -> T {
                     let Ok(call) = call.hold_blocking() else { unreachable!() };
                     let value = call.run(body);
@@ -99,7 +99,7 @@ mod any_return_type {
             async fn paid<F: Future>(
                 call: PaidCall,
                 body: impl FnOnce() -> F,
-                judge: impl FnOnce(&F::Output) -> Outcome,
+                judge: impl FnOnce(&F::Output) -> Verdict,
             ) -> F::Output {
                 let Ok(call) = call.hold().await else { unreachable!() };
                 let value = call.around(call.run(body)).await;

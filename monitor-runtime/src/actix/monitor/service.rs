@@ -121,16 +121,16 @@ where
         let this = self.project();
         let inner = this.inner;
         // The response is looked at where it was put and moved once: each time that it moves it is copied.
-        let polled = guarded(this.watched, || inner.poll(context));
+        let mut polled = guarded(this.watched, || inner.poll(context));
         let mut watched = None;
-        match &polled {
+        match &mut polled {
             Poll::Pending => {}
             Poll::Ready(Ok(response)) => {
                 watched = this.watched.take().and_then(|watched| watched.respond(response));
             }
             Poll::Ready(Err(error)) => {
                 if let Some(watched) = this.watched.take() {
-                    watched.end(error.as_response_error().status_code(), End::Answered);
+                    Unanswered::watch(watched, error);
                 }
             }
         }
@@ -140,6 +140,42 @@ where
                 None => body.boxed(),
             })
         })
+    }
+}
+
+/// A request whose error goes out, and becomes a response further out, where its status is known. An error that overrides
+/// its response alone says 500 of itself, whatever it is answered with; making the response here would take it away from
+/// there.
+struct Unanswered {
+    watched: Cell<Option<Watched>>,
+    /// What the error says, in case that no response is made of it.
+    status: StatusCode,
+}
+
+impl Unanswered {
+    #[cold]
+    fn watch(watched: Watched, error: &mut Error) {
+        let status = error.as_response_error().status_code();
+        if status != StatusCode::INTERNAL_SERVER_ERROR {
+            return watched.end(status, End::Answered);
+        }
+        let unanswered = Unanswered { watched: Cell::new(Some(watched)), status };
+        error.add_response_mapper(move |response| {
+            unanswered.answered(response.status());
+            response
+        });
+    }
+
+    fn answered(&self, status: StatusCode) {
+        if let Some(watched) = self.watched.take() {
+            watched.end(status, End::Answered);
+        }
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.answered(self.status);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, Ready, ready};
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use crate::activity;
-use crate::charge::Receipt;
 use crate::credits::Credits;
-use crate::paid::know_operations;
+use crate::open_calls::{RequestEnd, Settles};
+use crate::outcome::{Outcome, ToOutcome};
+use crate::paid::{charged_in_vain, know_operations};
 use crate::scope::{InScope, Scope};
 
 /// Opens a [scope](crate::scope) around each request: the account that it is served for, and the ledger that it pays
@@ -67,8 +69,14 @@ use crate::scope::{InScope, Scope};
 /// An account that only an asynchronous look-up knows is found by a middleware between the two, which leaves it in the
 /// request's extensions for the function to read.
 ///
+/// # What it settles
+/// It sees the answer of a request, so it settles the calls whose value is an answer or becomes one:
+/// [`with_credits`](crate::with_credits#what-is-captured). The response waits until what is captured is durable. A
+/// middleware that changes answers (`ErrorHandlers`, say) therefore belongs within it.
+///
 /// # What it answers
-/// Without an account nothing is refused here; work that costs something is, with 401. What was charged is in the headers
+/// Without an account nothing is refused here; work that costs something is, with 401. Where `OnBehalf` itself is missing,
+/// paid work is answered 500, and the error is logged. What was charged is in the headers
 /// `X-Credits-Used` and `X-Credits-Remaining` of the response, when something was, and only of the request's own account.
 ///
 /// The header `Idempotency-Key` makes a request one that is paid once, see
@@ -186,26 +194,45 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let receipt = Arc::new(Receipt::default());
-        let scope = self.settings.scope(&request).receipt(Arc::clone(&receipt));
+        let end = Arc::new(RequestEnd::default());
+        let scope = self.settings.scope(&request).ends(Arc::clone(&end));
         if let Some(account) = scope.account() {
             activity::seen(account);
         }
         let inner = scope.run(|| self.inner.call(request));
-        OnBehalfFuture { inner: scope.around(inner), receipt }
+        OnBehalfFuture { inner: scope.around(inner), end, answer: None, settling: Vec::new() }
     }
 }
 
 pin_project! {
     /// A request that is being served on somebody's behalf.
-    pub struct OnBehalfFuture<F> {
+    pub struct OnBehalfFuture<F: Future> {
         #[pin]
         inner: InScope<F>,
-        receipt: Arc<Receipt>,
+        end: Arc<RequestEnd>,
+        // There while what it settles is waited for.
+        answer: Option<F::Output>,
+        settling: Vec<Settles>,
+    }
+
+    impl<F: Future> PinnedDrop for OnBehalfFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().end.open.dropped();
+        }
     }
 }
 
-impl<F> fmt::Debug for OnBehalfFuture<F> {
+/// While it lives, a panic ends the calls that wait for an answer: there will be none.
+struct OnPanic<'a>(&'a RequestEnd);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        // What is given back is not waited for.
+        drop(self.0.open.answered(Outcome::Panic));
+    }
+}
+
+impl<F: Future> fmt::Debug for OnBehalfFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnBehalfFuture").finish_non_exhaustive()
     }
@@ -218,12 +245,33 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = polled!(this.inner.poll(context));
-        if let (Ok(response), Some(charged)) = (&mut response, this.receipt.charged()) {
+        let mut this = self.project();
+        if this.answer.is_none() {
+            let panics = OnPanic(this.end);
+            let polled = this.inner.as_mut().poll(context);
+            mem::forget(panics);
+            let answer = polled!(polled);
+            let outcome = match &answer {
+                Ok(response) => response.outcome(),
+                Err(error) => error.outcome(),
+            };
+            // What was captured before the answer was known; the calls that it ends go by it.
+            if outcome != Outcome::Success {
+                let scope = this.inner.as_ref().get_ref().scope();
+                this.end.receipt.operations().iter().for_each(|operation| charged_in_vain(operation, scope));
+            }
+            *this.settling = this.end.open.answered(outcome);
+            *this.answer = Some(answer);
+        }
+        while let Some(settles) = this.settling.last_mut() {
+            polled!(settles.as_mut().poll(context));
+            this.settling.pop();
+        }
+        let Some(mut answer) = this.answer.take() else { unreachable!("a future is polled until it is ready") };
+        if let (Ok(response), Some(charged)) = (&mut answer, this.end.receipt.charged()) {
             response.headers_mut().insert(USED.clone(), HeaderValue::from(charged.used));
             response.headers_mut().insert(REMAINING.clone(), HeaderValue::from(charged.remaining));
         }
-        Poll::Ready(response)
+        Poll::Ready(answer)
     }
 }

@@ -121,6 +121,7 @@ mod tests {
         let errors = [
             CreditsError::NoHold,
             CreditsError::NoLedger,
+            CreditsError::NoScope,
             CreditsError::NoAccount,
             CreditsError::UnknownAccount { account },
             CreditsError::Insufficient { required: 5, available: 2 },

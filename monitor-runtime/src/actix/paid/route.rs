@@ -12,11 +12,11 @@ use actix_web::http::Method;
 use actix_web::{Error, ResponseError};
 
 use crate::credits::{Cost, CreditsError, Operation};
-use crate::outcome::Outcome;
+use crate::outcome::{ToOutcome, Verdict};
 use crate::paid::{Name, PaidCall};
 
 /// Makes the requests of a resource or a scope cost credits: held before the request goes on, captured when its response
-/// is none of 4xx and 5xx, given back in every other case.
+/// is none of 4xx and 5xx and was not made of an error, given back in every other case.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
@@ -39,7 +39,8 @@ use crate::paid::{Name, PaidCall};
 /// # drop(app);
 /// ```
 ///
-/// The account and the ledger are those of [`OnBehalf`](super::OnBehalf), which stands outside of it. The operation is
+/// The account and the ledger are those of [`OnBehalf`](super::OnBehalf), which stands outside of it and settles by the answer
+/// that leaves it. The operation is
 /// the method and the route's pattern, such as `POST /exports/{id}`, unless it is given a name. The handler may call
 /// [`credits::charge`](crate::credits::charge). What is streamed, or upgraded, is paid when its headers are ready, as with
 /// [`with_credits`](crate::with_credits#streams-and-websockets).
@@ -51,6 +52,7 @@ struct Settings {
     price: Price,
     operation: Option<Result<Operation, CreditsError>>,
     served_when_down: bool,
+    paid_when_dropped: bool,
 }
 
 type Price = Box<dyn Fn(&ServiceRequest) -> Result<i64, CreditsError>>;
@@ -68,7 +70,9 @@ impl PaidRoute {
     }
 
     fn with(price: Price) -> PaidRoute {
-        PaidRoute { settings: Rc::new(Settings { price, operation: None, served_when_down: false }) }
+        PaidRoute {
+            settings: Rc::new(Settings { price, operation: None, served_when_down: false, paid_when_dropped: false }),
+        }
     }
 
     /// What is paid for.
@@ -81,6 +85,14 @@ impl PaidRoute {
     #[must_use]
     pub fn serve_when_down(self) -> PaidRoute {
         self.change(|settings| settings.served_when_down = true)
+    }
+
+    /// A request that is dropped after its handler has begun, because its client left or it took too long, is paid all the
+    /// same: for work that goes on without the request, as in [`web::block`](actix_web::web::block). Counted in
+    /// `credit_abandoned_total`.
+    #[must_use]
+    pub fn capture_on_drop(self) -> PaidRoute {
+        self.change(|settings| settings.paid_when_dropped = true)
     }
 
     fn change(mut self, change: impl FnOnce(&mut Settings)) -> PaidRoute {
@@ -106,7 +118,8 @@ impl Settings {
             Operation::new(format!("{} {pattern}", method(request.method())))
         });
         let call = PaidCall::named(Name::Given(operation), (self.price)(request));
-        if self.served_when_down { call.served_when_down() } else { call }
+        let call = if self.served_when_down { call.served_when_down() } else { call };
+        if self.paid_when_dropped { call.paid_when_dropped() } else { call }
     }
 }
 
@@ -175,11 +188,12 @@ where
             };
             let served = call.run(|| inner.call(request));
             let served = call.around(served).await;
-            let status = match &served {
-                Ok(response) => response.status(),
-                Err(error) => error.as_response_error().status_code(),
-            };
-            call.settle(Outcome::of_status(status.as_u16())).await;
+            call.settle(match &served {
+                // A middleware around this one may still answer otherwise.
+                Ok(response) => Verdict::Answer(response.outcome()),
+                Err(error) => error.error_verdict(),
+            })
+            .await;
             served.map(ServiceResponse::map_into_left_body)
         })
     }

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use actix_web::dev::{ServerHandle, ServiceRequest};
 use actix_web::http::StatusCode;
+use actix_web::middleware::Condition;
 use actix_web::web;
 use actix_web::{App, HttpResponse, HttpServer, error, post};
 use monitor_runtime::actix::{Monitor, OnBehalf, PaidRoute};
 use monitor_runtime::credits::{self, Credits};
 use monitor_runtime::with_credits;
 
-use super::{again, streams};
+use super::{again, answers, final_status, protocols, streams};
 
 /// Bodies that began.
 #[derive(Clone, Default)]
@@ -112,6 +113,16 @@ fn account(request: &ServiceRequest) -> Option<String> {
     request.headers().get("authorization")?.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned)
 }
 
+/// What a server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Whole,
+    /// Its program forgot the middleware that says who pays.
+    WithoutOnBehalf,
+    /// It speaks HTTP/2 too, without TLS.
+    Http2,
+}
+
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) bodies: Bodies,
@@ -121,6 +132,10 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(credits: &Credits) -> Server {
+        Server::of(credits, Kind::Whole)
+    }
+
+    pub(super) fn of(credits: &Credits, kind: Kind) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let bodies = Bodies::default();
@@ -138,6 +153,9 @@ impl Server {
                         .service((times_out, free))
                         .configure(streams::configure)
                         .configure(again::configure)
+                        .configure(answers::configure)
+                        .configure(final_status::configure)
+                        .configure(protocols::configure)
                         .service(
                             web::resource("/route/{id}")
                                 .wrap(PaidRoute::cost(5))
@@ -154,10 +172,17 @@ impl Server {
                                 .wrap(PaidRoute::cost(5).operation("http when down").serve_when_down())
                                 .route(web::post().to(HttpResponse::Ok)),
                         )
-                        .wrap(OnBehalf::of(account).ledger(credits.clone()))
+                        .wrap(Condition::new(
+                            kind != Kind::WithoutOnBehalf,
+                            OnBehalf::of(account).ledger(credits.clone()),
+                        ))
                         .wrap(Monitor::default())
                 };
-                let server = HttpServer::new(app).workers(2).disable_signals().listen(listener);
+                let server = HttpServer::new(app).workers(2).disable_signals();
+                let server = match kind {
+                    Kind::Http2 => server.listen_auto_h2c(listener),
+                    _ => server.listen(listener),
+                };
                 let server = server.expect("a listener").run();
                 tell.send(server.handle()).expect("the test waits");
                 server.await.expect("served");
