@@ -280,7 +280,6 @@ fn leave_to_answer(alone: Outcome, end: impl FnOnce(Outcome) + Send + 'static) {
 
 /// A call that has returned, and whose outcome its request's answer tells. Dropped, there is none: it was cancelled.
 struct LeftCall<F: FnOnce(Outcome)> {
-    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "the middleware of a framework answers requests"))]
     alone: Outcome,
     end: Option<F>,
 }

@@ -129,7 +129,6 @@ impl Verdict {
 
     /// The outcome, where that of the answer is known. Of what is not a success alone, an answer that is one says nothing:
     /// it was made of something else.
-    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "the middleware of a framework answers requests"))]
     pub(crate) const fn answered(self, answer: Outcome) -> Outcome {
         match (self, answer) {
             (Verdict::Ended(outcome), _) | (Verdict::Answer(outcome) | Verdict::Open(outcome), Outcome::Success) => {

@@ -305,7 +305,6 @@ impl Running {
 /// A call that is left to the answer of its request.
 struct Left {
     call: Running,
-    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "the middleware of a framework answers requests"))]
     verdict: Verdict,
 }
 
