@@ -84,47 +84,81 @@ pub(crate) fn steady_micros() -> i64 {
     i64::try_from(nanoseconds() / 1000).unwrap_or(i64::MAX)
 }
 
-/// The clock that a store of this process keeps: the system's, or with the feature `test-util` one that a test moves by
-/// hand, in all threads at once.
+/// Microseconds since the machine was started, or since some other instant: they run as evenly as the machine can tell,
+/// whatever is done to the time of day, and go on while it is suspended if the system counts that.
+fn running_micros() -> i64 {
+    #[cfg(all(feature = "sqlite", any(target_os = "linux", target_os = "android")))]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000)
+    }
+    #[cfg(not(all(feature = "sqlite", any(target_os = "linux", target_os = "android"))))]
+    {
+        i64::try_from(nanoseconds() / 1000).unwrap_or(i64::MAX)
+    }
+}
+
+/// The clock that a store of this process keeps: a steady one, set once by the system's; or with the feature `test-util` one
+/// that a test moves by hand, in all threads at once.
 #[derive(Clone, Debug)]
-pub struct StoreClock(Source);
+pub struct StoreClock {
+    source: Source,
+    /// Microseconds that are added, so that a store does not go back behind what it has written.
+    ahead: i64,
+}
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    /// What the system's clock said at an instant of the steady one.
+    Steady { wall: i64, running: i64 },
     #[cfg(any(test, feature = "test-util"))]
     Manual(Arc<AtomicI64>),
 }
 
 impl StoreClock {
-    /// The system's clock.
+    /// The system's clock as it is now; from here on time runs evenly, whatever is done to the system's clock.
     #[must_use]
     pub fn system() -> StoreClock {
-        StoreClock(Source::System)
+        StoreClock { source: Source::Steady { wall: unix_micros(), running: running_micros() }, ahead: 0 }
+    }
+
+    /// The same clock, moved on if it were behind this time of the store.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn not_before(self, newest: i64) -> StoreClock {
+        const A_SECOND: i64 = 1_000_000;
+        let behind = newest.saturating_sub(self.now()).max(0);
+        if behind > A_SECOND {
+            tracing::warn!(
+                seconds = behind / A_SECOND,
+                "the system's clock is behind the last entry of the ledger, which goes on from there"
+            );
+        }
+        StoreClock { ahead: self.ahead.saturating_add(behind), ..self }
     }
 
     /// A clock that stands still except for [`advance`](Self::advance); its clones show the same time.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn manual() -> StoreClock {
-        StoreClock(Source::Manual(Arc::new(unix_micros().into())))
+        StoreClock { source: Source::Manual(Arc::new(unix_micros().into())), ahead: 0 }
     }
 
     /// Moves a manual clock on; the system's is not ours to move.
     #[cfg(any(test, feature = "test-util"))]
     pub fn advance(&self, duration: Duration) {
-        if let Source::Manual(now) = &self.0 {
+        if let Source::Manual(now) = &self.source {
             now.fetch_add(i64::try_from(duration.as_micros()).unwrap_or(0), Ordering::Relaxed);
         }
     }
 
     /// Microseconds since the epoch.
     pub(crate) fn now(&self) -> i64 {
-        match &self.0 {
-            Source::System => unix_micros(),
+        let now = match &self.source {
+            Source::Steady { wall, running } => wall.saturating_add(running_micros().saturating_sub(*running)),
             #[cfg(any(test, feature = "test-util"))]
             Source::Manual(now) => now.load(Ordering::Relaxed),
-        }
+        };
+        now.saturating_add(self.ahead)
     }
 }
 
@@ -383,6 +417,29 @@ mod tests {
         assert_eq!(unix_ms(ticks, 1.5), unix_ms(ticks, 0.5) + 1_000);
         follow_wall();
         assert!((unix_seconds() - unix_ms_now() as f64 / 1e3).abs() < 2.0);
+    }
+
+    #[test]
+    fn a_store_s_clock_is_set_once_by_the_system_s() {
+        // As if the system's clock had jumped by half a century since.
+        let clock = StoreClock { source: Source::Steady { wall: 5, running: running_micros() }, ahead: 0 };
+        let (before, other) = (clock.now(), clock.clone());
+        assert!((5..unix_micros() / 2).contains(&before), "{before}");
+        assert!(before <= other.now(), "it went back");
+        let off = StoreClock::system().now() - unix_micros();
+        assert!(off.abs() < 60_000_000, "{off} us");
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_store_s_clock_does_not_go_back_behind_what_was_written() {
+        let clock = StoreClock::manual();
+        let now = clock.now();
+        let ahead = clock.clone().not_before(now + 7);
+        assert_eq!(ahead.now(), now + 7);
+        clock.advance(Duration::from_micros(3));
+        assert_eq!((ahead.now(), clock.now()), (now + 10, now + 3));
+        assert_eq!(ahead.not_before(now).now(), now + 10);
     }
 
     #[cfg(feature = "test-util")]

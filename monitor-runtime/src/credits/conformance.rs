@@ -156,6 +156,14 @@ fn months(case: &Case<'_>) {
     });
     assert_eq!(new.into_inner(), 2);
     case.has(&account, 100, 0);
+
+    // The ledger's clock says which month it is, whatever it was to whoever asks: see `Grant::dated`.
+    let account = case.account("this month");
+    let mut early = Grant::this_month(account.clone(), 50);
+    early.key = Key::new("period 1970-01").expect("a key");
+    assert!(!case.ledger.grant(early).wait().expect("a grant").replayed);
+    assert!(case.ledger.grant(Grant::this_month(account.clone(), 50)).wait().expect("a grant").replayed);
+    case.has(&account, 50, 0);
 }
 
 fn hold_and_capture(case: &Case<'_>) {

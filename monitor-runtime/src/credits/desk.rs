@@ -132,6 +132,8 @@ pub(super) struct Desk {
     to_renew: VecDeque<HoldId>,
     renewing: HashMap<u64, Renewing>,
     expiring: Option<Answer<Expired>>,
+    /// The reaper had no answer the last time, which was logged.
+    reaper_fails: bool,
     counting: Option<Answer<Totals>>,
     flush: Option<(Micros, Reply<Flushed>)>,
 }
@@ -200,6 +202,7 @@ impl Desk {
             to_renew: VecDeque::new(),
             renewing: HashMap::new(),
             expiring: None,
+            reaper_fails: false,
             counting: None,
             flush: None,
         }
@@ -527,6 +530,7 @@ impl Desk {
         match Pin::new(answer).poll(&mut Context::from_waker(&wakers(EXPIRING))) {
             Poll::Pending => return,
             Poll::Ready(Ok(expired)) => {
+                self.reaper_fails = false;
                 HOLDS_EXPIRED.add(expired.holds);
                 if expired.holds > 0 {
                     tracing::warn!(holds = expired.holds, credits = expired.credits, "holds expired unsettled");
@@ -535,7 +539,13 @@ impl Desk {
                     self.next_reap = now;
                 }
             }
-            Poll::Ready(Err(error)) => tracing::warn!(%error, "expired holds could not be freed"),
+            Poll::Ready(Err(error)) => {
+                // Once for each time that the store goes away, not every second.
+                if !self.reaper_fails {
+                    tracing::warn!(%error, "expired holds could not be freed");
+                }
+                self.reaper_fails = true;
+            }
         }
         self.expiring = None;
     }

@@ -271,6 +271,14 @@ impl Credits {
         self.0.ledger.history(account, before, limit)
     }
 
+    /// Whether paid work can be done now; see [`Ledger::health`].
+    pub fn health(&self) -> Answer<()> {
+        match self.0.process.check() {
+            Ok(()) => self.0.ledger.health(),
+            Err(forked) => Answer::now(Err(forked)),
+        }
+    }
+
     /// Compares the whole ledger with itself, and counts what does not agree in `credit_violations_total`.
     pub fn verify(&self) -> Answer<Verified> {
         let verify = self.0.ledger.verify();
@@ -328,14 +336,22 @@ impl Credits {
     /// Settles what is left, and tells how many orders are not settled when the time is over: holds to be given back, which
     /// will expire, and captures, which the next start settles if they are
     /// [written down](CreditsBuilder::owed_captures), and are lost with this process if not. What is dropped afterwards
-    /// expires too. Call it last, when nobody is served any more.
+    /// expires too. Then it [flushes](Ledger::flush) the ledger: a copy of its store has everything. Call it last, when
+    /// nobody is served any more.
     pub fn shutdown(&self, within: Duration) -> Answer<usize> {
         if let Err(forked) = self.0.process.check() {
             return Answer::now(Err(forked));
         }
         let (reply, answer) = Answer::sent();
         self.0.tell(Event::Flush(after(steady_micros(), within), reply));
-        Answer::from_future(async { Ok(answer.await?.left) })
+        let ledger = self.0.ledger.clone();
+        Answer::from_future(async move {
+            let left = answer.await?.left;
+            if let Err(error) = ledger.flush().await {
+                tracing::warn!(%error, "a copy of the ledger lacks what it was told last");
+            }
+            Ok(left)
+        })
     }
 
     fn hand_over(&self, order: Order, asked: Asked, waits: Option<Waits>) {

@@ -73,6 +73,24 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 
     /// Compares every account with the journal and with its holds. It reads everything.
     fn verify(&self) -> Answer<Verified>;
+
+    /// Whether it can be used now: a file that was deleted under it cannot. It does not ask for much, so a probe may call
+    /// it every second. A ledger that does not say otherwise can always be used.
+    ///
+    /// # Errors
+    /// `Unavailable`, with what is wrong and how to mend it.
+    fn health(&self) -> Answer<()> {
+        Answer::now(Ok(()))
+    }
+
+    /// Brings all steps that were answered to where a copy of the store has them; the ledger goes on afterwards. A ledger
+    /// that does not say otherwise has them there.
+    ///
+    /// # Errors
+    /// `Unavailable`, with what keeps them elsewhere.
+    fn flush(&self) -> Answer<()> {
+        Answer::now(Ok(()))
+    }
 }
 
 /// A ledger that is shared.
@@ -116,6 +134,14 @@ impl<L: Ledger + ?Sized> Ledger for Arc<L> {
     fn verify(&self) -> Answer<Verified> {
         (**self).verify()
     }
+
+    fn health(&self) -> Answer<()> {
+        (**self).health()
+    }
+
+    fn flush(&self) -> Answer<()> {
+        (**self).flush()
+    }
 }
 
 /// Credits that come in.
@@ -127,6 +153,8 @@ pub struct Grant {
     pub amount: i64,
     /// What makes this grant the same one when it is asked for again.
     pub key: Key,
+    /// The key is of the month in which the ledger takes the grant, by its own clock.
+    by_month: bool,
 }
 
 impl Grant {
@@ -134,13 +162,13 @@ impl Grant {
     #[must_use]
     pub fn new(account: AccountId, amount: i64) -> Grant {
         let key = Key::new(HoldId::new().to_string()).expect("a uuid is a key");
-        Grant { account, amount, key }
+        Grant { account, amount, key, by_month: false }
     }
 
     /// A grant that an account gets once for this key: `sign-up`, an order's number.
     #[must_use]
     pub fn once(account: AccountId, amount: i64, key: Key) -> Grant {
-        Grant { account, amount, key }
+        Grant { account, amount, key, by_month: false }
     }
 
     /// An allowance for a period (`2026-11`, `2026-W48`): whoever asks first grants it, everybody else is told so.
@@ -148,15 +176,43 @@ impl Grant {
     /// # Errors
     /// [`CreditsError::InvalidName`] when the period's name is none.
     pub fn for_period(account: AccountId, amount: i64, period: &str) -> Result<Grant, CreditsError> {
-        Ok(Grant { account, amount, key: Key::new(format!("period {period}"))? })
+        Ok(Grant { account, amount, key: Key::new(format!("period {period}"))?, by_month: false })
     }
 
-    /// The allowance of this calendar month, in UTC.
+    /// The allowance of this calendar month, in UTC, by the ledger's clock: a system's clock that jumps grants no second
+    /// one.
     #[must_use]
     pub fn this_month(account: AccountId, amount: i64) -> Grant {
-        let (year, month) = month::month_of(clock::unix_micros());
-        let key = Key::new(format!("period {year:04}-{month:02}")).expect("a month is a key");
-        Grant { account, amount, key }
+        let key = month_key(clock::unix_micros());
+        Grant { account, amount, key, by_month: true }
+    }
+
+    /// This grant as a ledger takes it at this time of its own clock: one of [`this_month`](Self::this_month) gets its key
+    /// here. A ledger of one's own asks for it before it looks for the key.
+    #[must_use]
+    pub fn dated(&self, now: SystemTime) -> Grant {
+        let key = if self.by_month { month_key(micros(now)) } else { self.key.clone() };
+        Grant { account: self.account.clone(), key, ..*self }
+    }
+
+    /// Whether [`dated`](Self::dated) gives it another key.
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_by_month(&self) -> bool {
+        self.by_month
+    }
+}
+
+fn month_key(at: i64) -> Key {
+    let (year, month) = month::month_of(at);
+    Key::new(format!("period {year:04}-{month:02}")).expect("a month is a key")
+}
+
+/// Microseconds since the epoch.
+fn micros(at: SystemTime) -> i64 {
+    let micros = |since: Duration| i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => micros(since),
+        Err(before) => -micros(before.duration()),
     }
 }
 

@@ -135,6 +135,7 @@ impl Book {
     }
 
     fn grant(&mut self, grant: &Grant, now: Micros) -> Result<Granted, CreditsError> {
+        let grant = &grant.dated(moves::time(now));
         let account = self.accounts.get(&grant.account);
         let earlier = account.and_then(|account| account.granted.get(&grant.key).copied());
         match moves::grant(account.map(|account| account.balance), earlier, grant)? {

@@ -1,17 +1,17 @@
-//! The ledger in a file of this machine: one thread writes, and what many ask at a time it writes in one transaction.
+//! The ledger in a file of this machine: one thread writes, and what many ask at a time it writes in one transaction. One
+//! reads, and another reads what takes long.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, InterruptHandle, OpenFlags, TransactionBehavior};
 
-use super::answer::{Answer, Reply};
+use super::answer::Answer;
 use super::error::CreditsError;
 use super::ledger::{
     Balance, Captured, Expired, Extended, Grant, Granted, HoldRequest, Ledger, Page, Placed, Totals, Verified, Voided,
@@ -22,47 +22,76 @@ use super::process::Process;
 use crate::clock::StoreClock;
 
 mod book;
+mod explain;
+mod place;
+mod reader;
 mod schema;
+mod writer;
 
 use book::{Book, Trouble};
+use explain::{explained, in_words};
+use place::{Claim, Place};
+use reader::{Look, read};
+use writer::{JOURNAL_KEPT, Task, Writer};
 
-/// Steps in one transaction at most.
-const STEPS_AT_ONCE: usize = 256;
 /// Steps that wait at most: holds beyond are refused, so that a slow disk is seen as one.
 const STEPS_WAITING: usize = 16_384;
-/// How long another program, a backup say, may keep the file to itself.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a step or a look waits while another program keeps the file to itself.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Holds of a previous life freed in one transaction.
 const FREED_AT_ONCE: u32 = 1000;
+/// Pages of the journal from which on each step tries to bring them into the file. A checkpoint is a pause for all: it
+/// comes every 16 MiB, and takes longer then, but its share is less.
+const CHECKPOINT_PAGES: u32 = 4000;
 
 /// A ledger in a SQLite file; see the [module](super) for what a ledger does.
 ///
-/// One process has it open at a time, which a lock on the file `PATH-lock` sees to; any program may read it meanwhile. A
-/// step is on the disk before its answer is there (WAL, `synchronous=FULL`), and steps that come together share a write.
+/// One process has it open at a time, under whatever name: the file itself is locked, and the file `PATH-lock` beside it.
+/// Any program may read it meanwhile. A step is on the disk before its answer is there (WAL, `synchronous=FULL`), and steps
+/// that come together share a write. When another program keeps the file locked, a step is refused after 5 seconds.
 ///
 /// Opening it frees the holds that its previous life left: nobody is there to settle them. Dropping it waits for the
-/// steps that are under way.
+/// steps that are under way, and brings all of them into the file.
+///
+/// # When the file is taken away
+/// Steps are refused as [`Unavailable`](CreditsError::Unavailable) from then on, and none is acknowledged that went into a
+/// file that was deleted, moved or replaced, or whose journal (`PATH-wal`) was. The error, [`Ledger::health`] and the log say
+/// what happened and how to mend it. A file that is moved back is used again.
+///
+/// # Backup
+/// While the service runs, the newest steps are in `PATH-wal`, so a copy of the file alone lacks them. Use SQLite's own
+/// means, which any program may while the service runs: `sqlite3 PATH ".backup COPY"`, `VACUUM INTO 'COPY'`, or its backup
+/// API. After [`Credits::shutdown`](super::Credits::shutdown), or after the ledger was dropped, everything is in the file,
+/// and it can be copied.
+///
+/// # Time
+/// The system's clock is read when the ledger is opened; from then on, holds expire and months begin by a steady clock. A
+/// ledger never goes back behind the last entry of its journal. When the system's clock is behind it at the start, time goes
+/// on from that entry, and the log says so.
 pub struct Sqlite {
     path: PathBuf,
-    steps: Option<Sender<Box<dyn Step>>>,
+    place: Place,
+    steps: Option<Sender<Task>>,
     looks: Option<Sender<Look>>,
+    long_looks: Option<Sender<Look>>,
+    stop_long_look: InterruptHandle,
     waiting: Arc<AtomicUsize>,
     freed: Expired,
-    threads: Vec<JoinHandle<()>>,
-    /// The one whose threads these are.
+    readers: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    /// The process whose threads these are.
     process: Process,
+    /// Given up after the threads have closed the file.
+    claim: Option<Claim>,
 }
-
-/// Something that reads.
-type Look = Box<dyn FnOnce(&mut Connection) + Send>;
 
 impl Sqlite {
     /// Opens the ledger in this file, or makes it.
     ///
     /// # Errors
-    /// [`Unavailable`](CreditsError::Unavailable) when another process has it open, or it cannot be read and written;
-    /// [`InvalidStore`](CreditsError::InvalidStore) when it is damaged or another program's;
-    /// [`NewerSchema`](CreditsError::NewerSchema). It is left as it is then.
+    /// [`Unavailable`](CreditsError::Unavailable) when it is open already, or it cannot be read and written;
+    /// [`InvalidStore`](CreditsError::InvalidStore) when it is damaged or another program's, has several names (hard links),
+    /// or is gone while its journal is there; [`NewerSchema`](CreditsError::NewerSchema). It is left as it is then.
     pub fn open(path: impl AsRef<Path>) -> Result<Sqlite, CreditsError> {
         Sqlite::open_with_clock(path, StoreClock::system())
     }
@@ -73,33 +102,51 @@ impl Sqlite {
     /// As [`open`](Self::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: StoreClock) -> Result<Sqlite, CreditsError> {
         let path = path.as_ref().to_owned();
-        let lock = lock(&path)?;
+        place::let_go_of_inherited();
+        let (real, claim) = place::claim(&path)?;
         let told = |error: &rusqlite::Error| explained(&path, error);
-        if path.exists() {
-            writable(&path)?;
-            // Another program's file, or a newer one, is only read.
-            let connection =
-                Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-                    .map_err(|error| told(&error))?;
-            schema::check(&connection).map_err(|trouble| in_words(&path, trouble))?;
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| told(&error))?;
-        let freed = prepare(&mut connection, clock.now()).map_err(|trouble| in_words(&path, trouble))?;
+        // Another program's file, or a newer one, is only read.
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&path, reading)
-            .and_then(|reader| reader.busy_timeout(BUSY).map(|()| reader))
-            .map_err(|error| told(&error))?;
+        let connection = Connection::open_with_flags(&real, reading).map_err(|error| told(&error))?;
+        schema::check(&connection).map_err(|trouble| in_words(&path, trouble))?;
+        drop(connection);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&real, flags).map_err(|error| told(&error))?;
+        let (clock, freed) = prepare(&mut connection, clock).map_err(|trouble| in_words(&path, trouble))?;
+        let place = Place::of(&real)?;
+        let reader = || {
+            let reader = Connection::open_with_flags(&real, reading).map_err(|error| told(&error))?;
+            reader.set_prepared_statement_cache_capacity(64);
+            Ok::<_, CreditsError>(reader)
+        };
+        let (short, long) = (reader()?, reader()?);
 
         let (steps, asked) = mpsc::channel();
         let (looks, wanted) = mpsc::channel();
+        let (long_looks, wanted_long) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { connection, clock, path: path.clone(), waiting: waiting.clone(), _lock: lock };
-        let threads = vec![
-            spawn("credits-write", move || writer.run(&asked))?,
-            spawn("credits-read", move || read(reader, &wanted))?,
+        let writer = Writer::new(connection, clock, path.clone(), place.clone(), waiting.clone());
+        let stop_long_look = long.get_interrupt_handle();
+        // Each has a channel that is gone should the next not start.
+        let writer = spawn("credits-write", move || writer.run(&asked))?;
+        let readers = vec![
+            spawn("credits-read", move || read(short, &wanted))?,
+            spawn("credits-verify", move || read(long, &wanted_long))?,
         ];
-        Ok(Sqlite { path, steps: Some(steps), looks: Some(looks), waiting, freed, threads, process: Process::this() })
+        Ok(Sqlite {
+            path,
+            place,
+            steps: Some(steps),
+            looks: Some(looks),
+            long_looks: Some(long_looks),
+            stop_long_look,
+            waiting,
+            freed,
+            readers,
+            writer: Some(writer),
+            process: Process::this(),
+            claim: Some(claim),
+        })
     }
 
     /// The holds of its previous life that were freed when it was opened.
@@ -119,37 +166,50 @@ impl Sqlite {
         &self,
         take: impl FnMut(&Book<'_>, Micros) -> Result<T, Trouble> + Send + 'static,
     ) -> Answer<T> {
-        if let Err(forked) = self.process.check() {
+        if let Err(forked) = self.own_process() {
             return Answer::now(Err(forked));
         }
         let (reply, answer) = Answer::sent();
         self.waiting.fetch_add(1, Ordering::Relaxed);
         if let Some(steps) = &self.steps {
             // A writer that is gone drops the reply, which says so.
-            let _ = steps.send(Box::new(Asked { take, result: None, reply }));
+            let _ = steps.send(Task::step(take, reply, Instant::now() + PATIENCE));
         }
         answer
     }
 
-    /// Has the reader look something up.
+    /// Has one of the readers look something up.
     fn look<T: Send + 'static>(
         &self,
+        reader: Option<&Sender<Look>>,
         look: impl FnOnce(&Book<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Answer<T> {
-        if let Err(forked) = self.process.check() {
+        if let Err(forked) = self.own_process() {
             return Answer::now(Err(forked));
         }
         let (reply, answer) = Answer::sent();
-        let path = self.path.clone();
+        let (path, place, until) = (self.path.clone(), self.place.clone(), Instant::now() + PATIENCE);
         let look = move |connection: &mut Connection| {
-            // One transaction sees one state.
-            let result = connection.transaction().map_err(Trouble::from).and_then(|all| look(&Book::new(&all)));
-            reply.send(result.map_err(|trouble| in_words(&path, trouble)));
+            let looked = || {
+                place.look().map_err(|astray| CreditsError::unavailable(astray.why()))?;
+                // Another program can keep a reader out too, while it mends what a killed one left.
+                let patience = until.saturating_duration_since(Instant::now());
+                connection.busy_timeout(patience).map_err(|error| explained(&path, &error))?;
+                // One transaction sees one state.
+                let result = connection.transaction().map_err(Trouble::from).and_then(|all| look(&Book::new(&all)));
+                result.map_err(|trouble| in_words(&path, trouble))
+            };
+            reply.send(looked());
         };
-        if let Some(looks) = &self.looks {
+        if let Some(looks) = reader {
             let _ = looks.send(Box::new(look));
         }
         answer
+    }
+
+    /// A forked child has none of the threads, and gives up the locks that it inherited.
+    fn own_process(&self) -> Result<(), CreditsError> {
+        self.process.check().inspect_err(|_| place::let_go_of_inherited())
     }
 }
 
@@ -179,11 +239,11 @@ impl Ledger for Sqlite {
     }
 
     fn balance(&self, account: AccountId) -> Answer<Balance> {
-        self.look(move |book| book.balance(&account))
+        self.look(self.looks.as_ref(), move |book| book.balance(&account))
     }
 
     fn history(&self, account: AccountId, before: Option<i64>, limit: u32) -> Answer<Page> {
-        self.look(move |book| book.history(&account, before, limit))
+        self.look(self.looks.as_ref(), move |book| book.history(&account, before, limit))
     }
 
     fn expire(&self, limit: u32) -> Answer<Expired> {
@@ -191,11 +251,32 @@ impl Ledger for Sqlite {
     }
 
     fn totals(&self) -> Answer<Totals> {
-        self.look(|book| book.totals())
+        self.look(self.looks.as_ref(), |book| book.totals())
     }
 
     fn verify(&self) -> Answer<Verified> {
-        self.look(|book| book.verify())
+        self.look(self.long_looks.as_ref(), |book| book.verify())
+    }
+
+    fn health(&self) -> Answer<()> {
+        let ended = self.writer.iter().chain(&self.readers).any(JoinHandle::is_finished);
+        Answer::now(self.own_process().and_then(|()| {
+            if ended {
+                return Err(CreditsError::unavailable("a thread of the ledger has ended: start the service again"));
+            }
+            self.place.look().map(drop).map_err(|astray| CreditsError::unavailable(astray.why()))
+        }))
+    }
+
+    fn flush(&self) -> Answer<()> {
+        if let Err(forked) = self.own_process() {
+            return Answer::now(Err(forked));
+        }
+        let (reply, answer) = Answer::sent();
+        if let Some(steps) = &self.steps {
+            let _ = steps.send(Task::Flush(reply));
+        }
+        answer
     }
 }
 
@@ -207,99 +288,27 @@ impl fmt::Debug for Sqlite {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        if !self.process.is_this() {
+        if self.own_process().is_err() {
             // Its threads are not in this process, and may have held the queues' locks when it was forked.
-            std::mem::forget((self.steps.take(), self.looks.take(), std::mem::take(&mut self.threads)));
+            std::mem::forget((self.steps.take(), self.looks.take(), self.long_looks.take()));
+            std::mem::forget((std::mem::take(&mut self.readers), self.writer.take(), self.claim.take()));
             return;
         }
-        (self.steps, self.looks) = (None, None);
-        for thread in self.threads.drain(..) {
-            // It panicked: whoever waited for it has been told.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// A step that somebody waits for.
-trait Step: Send {
-    /// Takes it in a transaction, and keeps what came of it. It may have to be taken again in another.
-    fn take(&mut self, book: &Book<'_>, now: Micros) -> Result<(), rusqlite::Error>;
-
-    /// Tells what came of it, or why nothing did.
-    fn reply(self: Box<Self>, failed: Option<CreditsError>);
-}
-
-struct Asked<T, F> {
-    take: F,
-    result: Option<Result<T, CreditsError>>,
-    reply: Reply<T>,
-}
-
-impl<T: Send, F: FnMut(&Book<'_>, Micros) -> Result<T, Trouble> + Send> Step for Asked<T, F> {
-    fn take(&mut self, book: &Book<'_>, now: Micros) -> Result<(), rusqlite::Error> {
-        self.result = Some(match (self.take)(book, now) {
-            Ok(value) => Ok(value),
-            Err(Trouble::Refused(error)) => Err(error),
-            Err(Trouble::Store(error)) => return Err(error),
-        });
-        Ok(())
-    }
-
-    fn reply(self: Box<Self>, failed: Option<CreditsError>) {
-        let result = match (failed, self.result) {
-            (None, Some(result)) => result,
-            (Some(error), _) => Err(error),
-            (None, None) => Err(CreditsError::unavailable("the step was not taken")),
-        };
-        self.reply.send(result);
-    }
-}
-
-struct Writer {
-    connection: Connection,
-    clock: StoreClock,
-    path: PathBuf,
-    waiting: Arc<AtomicUsize>,
-    /// Kept as long as the connection.
-    _lock: File,
-}
-
-impl Writer {
-    fn run(mut self, asked: &Receiver<Box<dyn Step>>) {
-        let mut steps = Vec::with_capacity(STEPS_AT_ONCE);
-        while let Ok(first) = asked.recv() {
-            steps.push(first);
-            steps.extend(asked.try_iter().take(STEPS_AT_ONCE - 1));
-            self.waiting.fetch_sub(steps.len(), Ordering::Relaxed);
-            match self.write(&mut steps) {
-                Ok(()) => steps.drain(..).for_each(|step| step.reply(None)),
-                // One of them may be at fault: the others must not suffer.
-                Err(_) if steps.len() > 1 => {
-                    for mut step in steps.drain(..) {
-                        let failed = self.write(std::slice::from_mut(&mut step)).err();
-                        step.reply(failed.map(|error| explained(&self.path, &error)));
-                    }
-                }
-                Err(error) => steps.drain(..).for_each(|step| step.reply(Some(explained(&self.path, &error)))),
+        (self.looks, self.long_looks) = (None, None);
+        for reader in self.readers.drain(..) {
+            while !reader.is_finished() {
+                // A verification may take minutes. Only one that has begun can be interrupted, so it is tried again.
+                self.stop_long_look.interrupt();
+                thread::sleep(Duration::from_millis(1));
             }
+            // It panicked: whoever waited for it has been told.
+            let _ = reader.join();
         }
-    }
-
-    /// All steps or none.
-    fn write(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), rusqlite::Error> {
-        let now = self.clock.now();
-        let all = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let book = Book::new(&all);
-        for step in steps {
-            step.take(&book, now)?;
+        // The last that closes the file brings all into it.
+        self.steps = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
         }
-        all.commit()
-    }
-}
-
-fn read(mut connection: Connection, wanted: &Receiver<Look>) {
-    while let Ok(look) = wanted.recv() {
-        look(&mut connection);
     }
 }
 
@@ -307,37 +316,9 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread::Builder::new().name(name.to_owned()).spawn(run).map_err(CreditsError::unavailable)
 }
 
-/// One process at a time; the system frees the lock however the process ends.
-fn lock(path: &Path) -> Result<File, CreditsError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    let cannot = |error: &dyn fmt::Display| {
-        let why = format!("{} cannot be locked: {error}; its directory must be writable", path.display());
-        CreditsError::Unavailable { why }
-    };
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(name).map_err(|error| cannot(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let why = format!("{} is open in another process: end that one first", path.display());
-            Err(CreditsError::Unavailable { why })
-        }
-        Err(TryLockError::Error(error)) => Err(cannot(&error)),
-    }
-}
-
-/// SQLite opens a file that it may not write for reading, and leaves files beside it that nobody may write either.
-fn writable(path: &Path) -> Result<(), CreditsError> {
-    OpenOptions::new().write(true).open(path).map(drop).map_err(|error| {
-        let why = format!("{} cannot be written: {error}; the file and its directory must be writable", path.display());
-        CreditsError::Unavailable { why }
-    })
-}
-
 /// Brings the file up to date and frees what its previous life held.
-fn prepare(connection: &mut Connection, now: Micros) -> Result<Expired, Trouble> {
-    connection.busy_timeout(BUSY)?;
+fn prepare(connection: &mut Connection, clock: StoreClock) -> Result<(StoreClock, Expired), Trouble> {
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -348,9 +329,14 @@ fn prepare(connection: &mut Connection, now: Micros) -> Result<Expired, Trouble>
     connection.pragma_update(None, "foreign_keys", true)?;
     // In KiB: what a busy ledger touches stays here, by itself it would be 2 MiB.
     connection.pragma_update(None, "cache_size", -32_768)?;
-    // A checkpoint is a pause for all: it comes every 16 MiB, and takes longer then, but its share is less.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_KEPT)?;
     schema::migrate(connection)?;
+    let clock = match Book::new(connection).newest()? {
+        Some(newest) => clock.not_before(newest),
+        None => clock,
+    };
+    let now = clock.now();
     let mut all = Expired::default();
     loop {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -359,37 +345,7 @@ fn prepare(connection: &mut Connection, now: Micros) -> Result<Expired, Trouble>
         all.holds += freed.holds;
         all.credits = all.credits.saturating_add(freed.credits);
         if freed.holds < u64::from(FREED_AT_ONCE) {
-            return Ok(all);
+            return Ok((clock, all));
         }
     }
-}
-
-fn in_words(path: &Path, trouble: Trouble) -> CreditsError {
-    match trouble {
-        Trouble::Refused(CreditsError::InvalidStore { why }) => {
-            CreditsError::InvalidStore { why: format!("{}: {why}", path.display()) }
-        }
-        Trouble::Refused(error) => error,
-        Trouble::Store(error) => explained(path, &error),
-    }
-}
-
-fn explained(path: &Path, error: &rusqlite::Error) -> CreditsError {
-    let path = path.display();
-    let cure = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            return CreditsError::InvalidStore { why: format!("{path} is damaged ({error}): restore a backup") };
-        }
-        // The store refuses what the moves allowed: its numbers are not what they were.
-        Some(ErrorCode::ConstraintViolation) => {
-            return CreditsError::InvalidStore { why: format!("{path} does not agree with itself ({error})") };
-        }
-        Some(ErrorCode::DiskFull) => "make room on its disk",
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
-            "the file and its directory must be writable"
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program keeps it locked",
-        _ => "look at its disk",
-    };
-    CreditsError::Unavailable { why: format!("{path}: {error}; {cure}") }
 }

@@ -63,9 +63,19 @@ impl Steps {
 
     async fn grant_on(&self, client: &mut Connection, grant: &Grant) -> Done<Granted> {
         let schema = &self.schema;
+        client.begin().await?;
+        let dated;
+        let grant = if grant.is_by_month() {
+            // The server's clock is the one of all instances.
+            let now = client.row("SELECT (extract(epoch FROM now()) * 1000000)::int8", &[]).await?;
+            let now = now.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+            dated = grant.dated(moves::time(now));
+            &dated
+        } else {
+            grant
+        };
         let name = grant.account.as_str();
         let key = grant.key.as_str();
-        client.begin().await?;
         let made = format!(
             "INSERT INTO {schema}.account (name, available, held) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING RETURNING id"
         );

@@ -71,7 +71,13 @@ impl<'a> Book<'a> {
         Ok(self.0.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
     }
 
+    /// The time of the last entry.
+    pub(super) fn newest(&self) -> rusqlite::Result<Option<Micros>> {
+        optional(self.0.query_row("SELECT at FROM journal ORDER BY number DESC LIMIT 1", [], |row| row.get(0)))
+    }
+
     pub(super) fn grant(&self, grant: &Grant, now: Micros) -> Done<Granted> {
+        let grant = &grant.dated(moves::time(now));
         let account = self.account(&grant.account)?;
         let earlier = match &account {
             Some(account) => self.granted(account.row, &grant.key)?,

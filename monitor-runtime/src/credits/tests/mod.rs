@@ -1,6 +1,8 @@
 //! Every engine through the suite and against a plain model; what may go wrong with each of them.
 
 mod engines;
+#[cfg(feature = "sqlite")]
+mod file;
 #[cfg(all(unix, any(feature = "sqlite", feature = "postgres")))]
 mod fork;
 mod keeper;

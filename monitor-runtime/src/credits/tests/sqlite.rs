@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::super::conformance::World;
 use super::super::{
-    AccountId, Balance, CreditsError, EntryKind, Grant, HoldId, HoldRequest, Ledger, Operation, Sqlite,
+    AccountId, Balance, CreditsError, EntryKind, Grant, HoldId, HoldRequest, Ledger, Operation, Sqlite, StoreClock,
 };
 use super::engines::InFile;
 
@@ -54,12 +55,12 @@ fn a_ledger_is_there_again_and_frees_what_its_previous_life_held() {
 }
 
 #[test]
-fn a_second_process_is_kept_out_and_a_reader_is_not() {
+fn a_second_ledger_is_kept_out_and_a_reader_is_not() {
     let file = InFile::new();
     file.ledger().grant(Grant::new(ada(), 10)).wait().expect("a grant");
     let stands = hold(file.ledger(), 4);
     let (error, words) = refused(&file.path());
-    assert!(error.is_unavailable() && words.contains("open in another process"), "{words}");
+    assert!(error.is_unavailable() && words.contains("open in this process already"), "{words}");
     // It freed nothing.
     assert!(!file.ledger().capture(stands, 4).wait().expect("a capture").late);
     let reader = Connection::open(file.path()).expect("a reader");
@@ -291,4 +292,150 @@ fn a_step_at_fault_does_not_take_those_beside_it_along() {
     assert_eq!(file.ledger().balance(bob).wait(), Ok(Balance { available: 100, held: 0 }));
     let page = file.ledger().history(ada(), None, 1000).wait().expect("a history");
     assert_eq!(page.entries.iter().filter(|entry| entry.kind == EntryKind::Hold).count(), 40);
+}
+
+/// The months in which an account was granted credits.
+fn months(ledger: &dyn Ledger) -> Vec<String> {
+    let page = ledger.history(ada(), None, 100).wait().expect("a history");
+    page.entries.iter().rev().filter_map(|entry| Some(entry.key.as_ref()?.to_string())).collect()
+}
+
+#[test]
+fn a_clock_that_jumps_grants_one_month_once() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ledger.db");
+    let month = || Grant::this_month(ada(), 100);
+    // One life: the system's clock is not asked again, so what it does is not seen.
+    let clock = StoreClock::manual();
+    let ledger = Sqlite::open_with_clock(&path, clock.clone()).expect("a ledger");
+    assert!(!ledger.grant(month()).wait().expect("a grant").replayed);
+    assert!(ledger.grant(month()).wait().expect("a grant").replayed);
+    // The ledger's clock decides, not the one of whoever asks, and not when it asks.
+    let asked_before = month();
+    clock.advance(DAY * 62);
+    assert!(!ledger.grant(asked_before).wait().expect("a grant").replayed);
+    assert!(ledger.grant(month()).wait().expect("a grant").replayed);
+    let granted = months(&ledger);
+    assert_eq!(granted.len(), 2, "{granted:?}");
+    let held = ledger.hold(request_of(7, Duration::from_secs(60))).wait().expect("a hold");
+    drop(ledger);
+    // Back two months at a restart: time goes on where the journal ends.
+    let clock = StoreClock::manual();
+    let ledger = Sqlite::open_with_clock(&path, clock.clone()).expect("a ledger");
+    assert!(ledger.grant(month()).wait().expect("a grant").replayed);
+    assert_eq!(months(&ledger), granted);
+    // A hold lives as long as it is told to.
+    let again = ledger.hold(request_of(7, Duration::from_secs(60))).wait().expect("a hold");
+    assert!(again.expires_at >= held.expires_at);
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(ledger.expire(10).wait().expect("a reaper").holds, 0);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(ledger.expire(10).wait().expect("a reaper").holds, 1);
+    let page = ledger.history(ada(), None, 100).wait().expect("a history");
+    assert!(page.entries.is_sorted_by(|newer, older| newer.at >= older.at), "time went back: {:?}", page.entries);
+    // And so do months.
+    clock.advance(DAY * 31);
+    assert!(!ledger.grant(month()).wait().expect("a grant").replayed);
+}
+
+fn request_of(amount: i64, lifetime: Duration) -> HoldRequest {
+    let operation = Operation::new("report").expect("a name");
+    HoldRequest { id: HoldId::new(), account: ada(), operation, amount, lifetime, key: None }
+}
+
+#[test]
+fn all_who_wait_for_a_locked_file_are_answered_within_one_patience() {
+    let file = InFile::new();
+    file.ledger().grant(Grant::new(ada(), 1000)).wait().expect("a grant");
+    let stands = hold(file.ledger(), 4);
+    let other = Connection::open(file.path()).expect("another program");
+    other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let start = Instant::now();
+    // Some together, some later, and more than go into one transaction.
+    let ask = |count: usize| -> Vec<_> {
+        (0..count).map(|_| file.ledger().hold(request_of(1, Duration::from_secs(60)))).collect()
+    };
+    let mut waiting = ask(300);
+    let capture = file.ledger().capture(stands, 4);
+    std::thread::sleep(Duration::from_millis(500));
+    waiting.extend(ask(16));
+    // What reads is not kept out.
+    assert_eq!(file.ledger().balance(ada()).wait(), Ok(Balance { available: 996, held: 4 }));
+    for answer in waiting {
+        let error = answer.wait().map(|placed| placed.hold).expect_err("a locked file");
+        assert!(error.is_unavailable() && error.to_string().contains("another program keeps it locked"), "{error}");
+    }
+    assert!(capture.wait().expect_err("a locked file").is_unavailable());
+    // 5 seconds, and as much again for a machine that is busy. One after the other they would take 26 minutes.
+    assert!(start.elapsed() > Duration::from_secs(4) && start.elapsed() < Duration::from_secs(11));
+    // Whoever still waits when it is let go gets what was asked for.
+    let waiting = ask(16);
+    other.execute_batch("COMMIT").expect("no lock");
+    for answer in waiting {
+        answer.wait().expect("a hold");
+    }
+    assert!(!file.ledger().capture(stands, 4).wait().expect("a capture").late);
+    assert_eq!(file.ledger().balance(ada()).wait(), Ok(Balance { available: 980, held: 16 }));
+    assert_eq!(file.ledger().verify().wait().expect("a ledger").violations, []);
+}
+
+#[test]
+fn a_look_does_not_wait_for_a_verification() {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    let file = InFile::new();
+    let grants: Vec<_> = (0..20_000).map(|_| file.ledger().grant(Grant::new(ada(), 1))).collect();
+    grants.into_iter().for_each(|grant| assert!(grant.wait().is_ok()));
+    // One of them at least: the machine may be busy elsewhere just when it is looked at.
+    let overtook = (0..20).any(|_| {
+        let mut verified = pin!(file.ledger().verify());
+        file.ledger().balance(ada()).wait().expect("a balance");
+        let pending = verified.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        if pending {
+            // Not two at a time.
+            while verified.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                std::thread::yield_now();
+            }
+        }
+        pending
+    });
+    assert!(overtook, "a balance waits for a verification");
+}
+
+#[test]
+fn a_journal_that_grew_beside_a_reader_shrinks_when_it_is_done() {
+    let file = InFile::new();
+    let accounts: Vec<_> = (0..256).map(|n| AccountId::new(format!("{n:0>200}")).expect("a name")).collect();
+    let all = || accounts.iter().map(|account| file.ledger().grant(Grant::new(account.clone(), 1_000))).collect();
+    let granted: Vec<_> = all();
+    granted.into_iter().for_each(|grant| assert!(grant.wait().is_ok()));
+    let journal = || fs::metadata(file.path().with_extension("db-wal")).map_or(0, |metadata| metadata.len());
+    let reader = Connection::open(file.path()).expect("a reader");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM journal;").expect("a state");
+    // Ids in no order touch many pages.
+    let (mut rounds, operation) = (0, Operation::new("o".repeat(200)).expect("a name"));
+    while journal() < 40 << 20 {
+        let answers: Vec<_> = accounts
+            .iter()
+            .map(|account| {
+                let (account, operation) = (account.clone(), operation.clone());
+                let id = HoldId::from(uuid::Uuid::from_u128(HoldId::new().uuid().as_u128().reverse_bits()));
+                file.ledger().hold(HoldRequest { id, account, operation, ..request_of(1, Duration::from_secs(60)) })
+            })
+            .collect();
+        answers.into_iter().for_each(|answer| assert!(answer.wait().is_ok()));
+        rounds += 1;
+        assert!(rounds < 900, "the journal does not grow beside a reader: {}", journal());
+    }
+    reader.execute_batch("COMMIT").expect("the end");
+    let start = Instant::now();
+    // By itself, without a step.
+    while journal() > 24 << 20 {
+        assert!(start.elapsed() < Duration::from_secs(60), "the journal has {} bytes", journal());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(file.ledger().verify().wait().expect("a ledger").violations, []);
 }
