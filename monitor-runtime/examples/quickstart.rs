@@ -59,7 +59,9 @@ fn ledger() -> Result<Credits, CreditsError> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let credits = ledger()?;
     let app = move || {
-        App::new().configure(routes).wrap(OnBehalf::of(account).ledger(credits.clone())).wrap(Monitor::default()) // last, so that it sees every request
+        let on_behalf = OnBehalf::of(account).ledger(credits.clone());
+        // `Monitor` comes last, so that it sees every request.
+        App::new().configure(routes).wrap(on_behalf).wrap(Monitor::default())
     };
     HttpServer::new(app).bind(("127.0.0.1", 8080))?.run().await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! What is abnormal about an endpoint or a block of code: found by itself, counted, logged and told.
 //!
-//! Every request that [`Monitor`](crate::actix::Monitor) sees is judged under its endpoint, every function with
+//! Every request that `actix::Monitor` sees is judged under its endpoint, every function with
 //! [`#[detect_anomalies]`](macro@crate::detect_anomalies) and every block in
 //! [`detect_anomalies`](fn@crate::detect_anomalies) under its name. A name has one detector, and there are at most
 //! [`ENDPOINTS_MAX`] of them; calls under more are judged together, as `_overflow`.
@@ -26,7 +26,7 @@
 //!
 //! | where | how | goes before |
 //! |---|---|---|
-//! | the file | [`load_limits`], with feature `toml`; read it again when it changes | the code |
+//! | the file | `load_limits`, with feature `toml`; read it again when it changes | the code |
 //! | the code | the attribute, `detect_anomalies(..)`, or [`limits`] for a route | what is learned |
 //!
 //! `latency_threshold` is more than 0 and at most a day; `error_threshold` more than 0 and at most 1. What is out of its
@@ -40,7 +40,7 @@
 //! - `tracing` events of the target `monitor_runtime::anomaly` with the fields endpoint, reason, observed, expected, since
 //!   (seconds since the epoch), severity and calls: WARN where something begins or a call is abnormal, INFO where it ends.
 //! - [`subscribe`] and [`on_event`]: each event, as many as have room. [`recent`]: the last of it as data;
-//!   [`actix::anomalies`](crate::actix::anomalies): as JSON. [`endpoints`]: how each is now.
+//!   `actix::anomalies`: as JSON. [`endpoints`]: how each is now.
 //!
 //! Time passes for endpoints without calls when a scrape comes, or [`tick`] is called. [`save`] and [`restore`] keep what
 //! was learned across restarts; [`learn`] takes what a [`Detector`] learned elsewhere.

@@ -1,8 +1,17 @@
-//! Pages that belong to no one item: when to set thresholds, what it costs, several instances, where one comes from Python.
+//! Guides: pages of the manual that belong to no single item.
 //!
-//! The manual of each attribute stands at the attribute: [`metrics!`](crate::metrics!), [`instrument`](crate::instrument),
+//! The manual of each attribute is at the attribute: [`metrics!`](crate::metrics!), [`instrument`](crate::instrument),
 //! [`track_latency`](crate::track_latency), [`timer!`](crate::timer!), [`detect_anomalies`](macro@crate::detect_anomalies),
 //! [`with_credits`](crate::with_credits).
+
+#[doc = include_str!("../docs/quick-start.md")]
+pub mod quick_start {}
+
+#[doc = include_str!("../docs/troubleshooting.md")]
+pub mod troubleshooting {}
+
+#[doc = include_str!("../docs/coming-from.md")]
+pub mod coming_from {}
 
 #[doc = include_str!("../docs/thresholds.md")]
 pub mod thresholds {}
