@@ -139,13 +139,13 @@ pub use monitor_macros::metrics;
 /// is any responder, a bare `T` is anything else.
 ///
 /// A responder says which answer it becomes only when the answer is made: JSON may turn out not to be serializable, and a
-/// status that was set with `customize()` cannot be read. In a request that [`OnBehalf`](crate::actix::OnBehalf) serves,
+/// status that was set with `customize()` cannot be read. In a request that `OnBehalf` serves,
 /// such a call is timed when it returns, and counted when its request is answered; that it is done in the scope of the
 /// request is required, see [`scope`](crate::scope). Where `OnBehalf` does not see the answer, the call is a success.
 ///
 /// An error whose `status_code()` is 500 may have another response: `error_response()` can be overridden alone. It is not
 /// asked, because asking takes the response out of an `InternalError`. Such an error is counted by the answer too, if that
-/// is 400 or above; otherwise, and without `OnBehalf`, it is a failure. [`Monitor`](crate::actix::Monitor) always records
+/// is 400 or above; otherwise, and without `OnBehalf`, it is a failure. `Monitor` always records
 /// the status that is sent.
 ///
 /// # What it becomes
@@ -344,7 +344,7 @@ pub use monitor_macros::timer;
 /// then the ledger's keeper goes on. A panic and a dropped call cannot wait: their credits are back a moment later.
 ///
 /// A value that is an answer, or becomes one (`HttpResponse`, any responder but texts), is settled by the status of the
-/// answer that is sent, where [`OnBehalf`](crate::actix::OnBehalf) sees it: nothing is captured for 400 or above, also if a
+/// answer that is sent, where `OnBehalf` sees it: nothing is captured for 400 or above, also if a
 /// middleware within `OnBehalf` answered so. Until then the credits are held; what the body said with `credits::charge`
 /// is fixed when it returns. Outside of a request such a value is settled by itself.
 ///

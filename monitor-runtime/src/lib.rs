@@ -65,10 +65,11 @@
 //!
 //! # Features
 //!
-//! None is on by default.
+//! Only `http` is on by default.
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `http` | outcomes of `http::Response` and `http::StatusCode` |
 //! | `actix` | `Monitor`, `OnBehalf`, `PaidRoute`, `scrape`, `serve_metrics`, outcomes of responses and errors |
 //! | `dashboard` | the live page, and its numbers as JSON |
 //! | `actix-session` | sign-ins and sessions from actix-session and actix-identity |
