@@ -37,7 +37,7 @@ pub fn succeeded<T, W: Judge<T>, C: Count>(way: Way<W>, counter: C, by: u64, val
 /// The same of a value that stays where it is.
 #[inline]
 pub fn succeeded_with<T, W: Judge<T>>(_: Way<W>, counter: impl Count, by: u64, value: &T) {
-    count_success(counter, by, W::verdict(value));
+    count_success(counter, by, judge::outcome(judge::Way::<W>, value));
 }
 
 /// Ends a call as its value says, and gives the value back.
@@ -50,7 +50,7 @@ pub fn finished<T, W: Judge<T>, C: Target>(way: Way<W>, call: Call<C>, value: T)
 /// The same of a value that stays where it is.
 #[inline]
 pub fn finished_with<T, W: Judge<T>>(_: Way<W>, call: Call<impl Target>, value: &T) {
-    call.finish(W::verdict(value));
+    call.finish(judge::outcome(judge::Way::<W>, value));
 }
 
 /// What a label that is taken from the result reads when there is none.

@@ -360,10 +360,8 @@ async fn a_slow_upload_is_no_high_latency_of_the_endpoint() {
                 _ => Poll::Ready(None),
             }
         });
-        let mut request = TestRequest::post().uri(path).to_request();
-        let payload: actix_web::dev::Payload = Payload::Stream { payload: Box::pin(stream) };
-        request = request.replace_payload(payload).0;
-        request
+        let payload: Payload = Payload::Stream { payload: Box::pin(stream) };
+        TestRequest::post().uri(path).to_request().replace_payload(payload).0
     };
     let high = |endpoint: &str| {
         let labels = [("endpoint", endpoint), ("reason", "high_latency")];

@@ -13,7 +13,7 @@ use monitor_runtime::{Format, encode, prometheus, sample_value};
 #[actix_web::test]
 async fn what_clients_choose_fills_half_and_a_raised_limit_leaves_room_for_the_rest() {
     let refuse = || async { HttpResponse::new(StatusCode::FORBIDDEN) };
-    let serve = || async { HttpResponse::Ok() };
+    let serve = || async { HttpResponse::Ok().finish() };
     let app = init_service(App::new().wrap(Monitor::default()).configure(|app| {
         for number in 0..500 {
             app.route(&format!("/closed/{number}"), web::route().to(refuse));

@@ -308,12 +308,28 @@ fn with_book<T>(deed: impl FnOnce(&mut Book) -> T) -> T {
         let _registering = Registering;
         let before = book.errors.len();
         let done = deed(&mut book);
-        (done, book.errors.len() - before)
+        (done, book.errors.split_at(before).1.to_vec())
     };
+    caught(Trouble::LogPanicked, || log(&failures));
+    let failures = failures.len();
     troubles(Trouble::FamilyNotRegistered, failures as u64);
     troubles(Trouble::UsedWhileRegistering, LOST.swap(0, Relaxed));
     done
 }
+
+/// Logs what cannot be registered; what two versions of this crate take from each other as one thing.
+fn log(failures: &[RegisterError]) {
+    let is_of_two = |error: &&RegisterError| matches!(error, RegisterError::Taken { name, .. } if *name == OWN_FAMILY);
+    if let Some(error) = failures.iter().find(is_of_two) {
+        return tracing::error!(target: "monitor_runtime", families = failures.len(), "{error}");
+    }
+    for error in failures {
+        tracing::error!(target: "monitor_runtime", "{error}");
+    }
+}
+
+/// The family that every version of this crate has.
+const OWN_FAMILY: &str = "monitor_instrumentation_errors_total";
 
 impl Book {
     fn register_declared(&mut self) {
@@ -556,6 +572,12 @@ impl fmt::Display for RegisterError {
                 f,
                 "{}, conflicts with {}; give one of them another name or both the same shape",
                 conflict.refused, conflict.there
+            ),
+            RegisterError::Taken { name: name @ OWN_FAMILY, reason, .. } => write!(
+                f,
+                "`{name}` cannot be registered: {reason}; two versions of `monitor-runtime` are in this program, each \
+                 with numbers of its own, of which the page has those of one: let everything use the same version \
+                 (`cargo tree -d` shows both)"
             ),
             RegisterError::Taken { name, place, reason } => {
                 write!(f, "`{name}`, declared at {place}, cannot be registered: {reason}; give it another name")

@@ -128,11 +128,11 @@ fn a_collector_that_panics_is_left_out_and_counted() {
         }
     }));
     let registry = registry_of(1);
+    let ours = OURS.in_registry(&registry).expect("another name");
+    ours.inc();
     let desc = Desc::new("panics".to_owned(), "Panics".to_owned(), vec![], Default::default()).expect("a name");
     registry.register(Box::new(Panics(desc, AtomicUsize::new(0)))).expect("a fresh registry");
     let server = serve(1, 1, &registry);
-    let ours = OURS.in_registry(&registry).expect("another name");
-    ours.inc();
     let count =
         || sample_value("monitor_instrumentation_errors_total", &[("kind", "collector_panicked")]).unwrap_or(0.0);
     let before = count();

@@ -30,7 +30,9 @@ pub(crate) fn quiet() {
         std::panic::set_hook(Box::new(move |info| {
             // To find the names of a backtrace takes seconds.
             let meant = |text: &str| text.contains("on purpose") || text.contains("out of bounds");
-            if info.payload_as_str().is_some_and(|text| !meant(text)) {
+            let text = info.payload().downcast_ref::<&str>().copied();
+            let text = text.or_else(|| info.payload().downcast_ref::<String>().map(String::as_str));
+            if text.is_some_and(|text| !meant(text)) {
                 hook(info);
             }
         }));
