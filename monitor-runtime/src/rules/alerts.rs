@@ -119,6 +119,12 @@ pub(super) fn all(rules: &Rules) -> Vec<Alert> {
     if rules.has("credit_settles_lost_total") {
         all.push(credits_lost());
     }
+    if rules.has("credit_answers_unsettled_total") {
+        all.push(credits_unsettled());
+    }
+    if rules.has("credit_owed_log_errors_total") {
+        all.push(owed_captures_unwritten());
+    }
     if rules.has("credit_violations_total") {
         all.push(ledger_damaged());
     }
@@ -561,7 +567,33 @@ fn credits_lost() -> Alert {
         "",
         Severity::Page,
         "Work was done and not paid",
-        "Settles were lost ({{ $labels.job }}): the hold expired and the ledger did not answer, or the account was empty.",
+        "Settles were lost ({{ $labels.job }}): the hold had expired and the account had too little, or the ledger refused \
+         the capture.",
+    )
+}
+
+fn credits_unsettled() -> Alert {
+    counter_rises(
+        "MonitorCreditsUnsettled",
+        "credit_answers_unsettled_total",
+        "",
+        "",
+        Severity::Page,
+        "Answers were given whose captures could be lost",
+        "The ledger did not take captures, and they were not written down ({{ $labels.job }}). They are tried again, and \
+         lost if the process ends before: bring the ledger back first.",
+    )
+}
+
+fn owed_captures_unwritten() -> Alert {
+    counter_rises(
+        "MonitorOwedCapturesUnwritten",
+        "credit_owed_log_errors_total",
+        "",
+        "",
+        Severity::Ticket,
+        "Owed captures cannot be written down",
+        "The file of owed captures could not be written ({{ $labels.job }}): look for a full disk or missing permissions.",
     )
 }
 
