@@ -12,7 +12,7 @@ use rustix::process::umask;
 use crate::{StartError, random};
 
 /// The files in it.
-const FILES: [&str; 6] = ["lock", "session.key", "users.db", "credits.db", "activity", "learned"];
+const FILES: [&str; 7] = ["lock", "session.key", "users.db", "credits.db", "captures.owed", "activity", "learned"];
 
 /// An open directory; it is free for another service when this is dropped, or its process ends in whatever way.
 pub(crate) struct DataDir {

@@ -122,6 +122,12 @@ pub(super) fn all(rules: &Rules) -> Vec<Alert> {
     if rules.has("credit_charged_errors_total") {
         all.push(errors_charged());
     }
+    if rules.has("credit_answers_unsettled_total") {
+        all.push(credits_unsettled());
+    }
+    if rules.has("credit_owed_log_errors_total") {
+        all.push(owed_captures_unwritten());
+    }
     if rules.has("credit_violations_total") {
         all.push(ledger_damaged());
     }
@@ -564,8 +570,8 @@ fn credits_lost() -> Alert {
         "",
         Severity::Page,
         "Work was done and not paid",
-        "Settles were lost ({{ $labels.job }}): the hold had expired and the account had too little, or the ledger \
-         refused the capture.",
+        "Settles were lost ({{ $labels.job }}): the hold had expired and the account had too little, or the ledger refused \
+         the capture.",
     )
 }
 
@@ -580,6 +586,31 @@ fn errors_charged() -> Alert {
         "{{ $labels.operation }} ({{ $labels.job }}) was charged, and its request was answered with 400 or above. If the \
          call is a step that may be paid although the request fails, this is expected; if not, find what answers \
          otherwise after the call.",
+    )
+}
+
+fn credits_unsettled() -> Alert {
+    counter_rises(
+        "MonitorCreditsUnsettled",
+        "credit_answers_unsettled_total",
+        "",
+        "",
+        Severity::Page,
+        "Answers were given whose captures could be lost",
+        "The ledger did not take captures, and they were not written down ({{ $labels.job }}). They are tried again, and \
+         lost if the process ends before: bring the ledger back first.",
+    )
+}
+
+fn owed_captures_unwritten() -> Alert {
+    counter_rises(
+        "MonitorOwedCapturesUnwritten",
+        "credit_owed_log_errors_total",
+        "",
+        "",
+        Severity::Ticket,
+        "Owed captures cannot be written down",
+        "The file of owed captures could not be written ({{ $labels.job }}): look for a full disk or missing permissions.",
     )
 }
 

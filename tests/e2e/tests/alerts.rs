@@ -10,9 +10,11 @@ use std::thread;
 use crate::support::{Prometheus, eventually};
 
 /// Counters that should not rise, each with its alert.
-const FIRST_EVENTS: [(&str, &str); 6] = [
+const FIRST_EVENTS: [(&str, &str); 8] = [
     ("credit_violations_total 1", "MonitorLedgerDamaged"),
     ("credit_settles_lost_total 1", "MonitorCreditsLost"),
+    ("credit_answers_unsettled_total 1", "MonitorCreditsUnsettled"),
+    ("credit_owed_log_errors_total 1", "MonitorOwedCapturesUnwritten"),
     (r#"credit_captures_late_total{result="refused"} 1"#, "MonitorCreditsSettleLate"),
     (r#"monitor_instrumentation_errors_total{kind="label_panicked"} 1"#, "MonitorInstrumentationErrors"),
     (r#"monitor_overflowed_total{family="orders_total"} 2"#, "MonitorCardinalityOverflow"),
