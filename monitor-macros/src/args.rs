@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, LitStr, Path, Token, parenthesized, token};
+use syn::{Expr, LitStr, Path, Stmt, Token, parenthesized, token};
 
 /// Everything wrong so far.
 #[derive(Default)]
@@ -145,6 +145,18 @@ pub(crate) fn parse_after_name(tokens: TokenStream, rule: &str, errors: &mut Err
     }
 }
 
+/// A first argument without a name, and what follows it.
+pub(crate) fn bare(tokens: &TokenStream) -> Option<(Expr, TokenStream)> {
+    let parser = |input: ParseStream<'_>| {
+        let list = input.peek(syn::Ident::peek_any) && input.peek2(token::Paren);
+        let expr = if key_follows(input) || list { None } else { input.parse::<Expr>().ok() };
+        let ends = input.is_empty() || input.parse::<Token![,]>().is_ok();
+        let rest: TokenStream = input.parse()?;
+        Ok(expr.filter(|_| ends).map(|expr| (ungrouped(expr), rest)))
+    };
+    parser.parse2(tokens.clone()).ok().flatten()
+}
+
 fn key_follows(input: ParseStream<'_>) -> bool {
     input.peek(syn::Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==])
 }
@@ -205,6 +217,23 @@ pub(crate) fn ungrouped(mut expr: Expr) -> Expr {
         expr = *group.expr;
     }
     expr
+}
+
+/// An expression that is going to stand alone, without the parentheses or braces around it: rustc would call them
+/// unnecessary where it then is.
+pub(crate) fn alone(mut expr: Expr) -> Expr {
+    loop {
+        expr = match expr {
+            Expr::Group(group) => *group.expr,
+            Expr::Paren(paren) if paren.attrs.is_empty() => *paren.expr,
+            Expr::Block(block) if block.attrs.is_empty() && block.label.is_none() => match block.block.stmts.as_slice()
+            {
+                [Stmt::Expr(inner, None)] => inner.clone(),
+                _ => return Expr::Block(block),
+            },
+            other => return other,
+        };
+    }
 }
 
 /// `crate = path`, or where the runtime is found without it.

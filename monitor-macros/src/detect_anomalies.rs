@@ -3,9 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr};
 
-use crate::args::{self, Arg, Errors, once};
+use crate::args::{self, Arg, Errors, located, once};
 use crate::item::Function;
 use crate::wrap::{self, Around, Settle};
 
@@ -32,10 +33,25 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 struct Watch {
     runtime: TokenStream,
     name: LitStr,
-    /// In seconds.
-    latency_threshold: Option<f64>,
-    /// A share of the calls.
-    error_threshold: Option<f64>,
+    latency_threshold: Option<Threshold>,
+    error_threshold: Option<Threshold>,
+}
+
+/// A threshold. The macro checks the value of a literal; the compiler checks a constant when it evaluates it.
+enum Threshold {
+    /// In seconds, or a share of the calls.
+    Literal(f64),
+    Constant(Expr),
+}
+
+/// Whether an expression is a literal, or a negative one.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && is_literal(&unary.expr),
+        Expr::Paren(paren) => is_literal(&paren.expr),
+        _ => false,
+    }
 }
 
 fn accept(name: Option<LitStr>, args: Vec<Arg>, errors: &mut Errors) -> Option<Watch> {
@@ -92,24 +108,30 @@ fn wrong_with(name: &str) -> Option<&'static str> {
 }
 
 /// A latency in seconds, or as a text with a unit.
-fn seconds(expr: Expr) -> syn::Result<f64> {
+fn seconds(expr: Expr) -> syn::Result<Threshold> {
     const RULE: &str =
         "`latency_threshold` takes seconds or a duration, more than 0 and at most a day: `0.5` or \"500ms\"";
-    let expr = args::ungrouped(expr);
+    let expr = args::alone(expr);
+    if !is_literal(&expr) {
+        return Ok(Threshold::Constant(expr));
+    }
     let seconds = match &expr {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => duration(&text.value()),
         expr => number(expr),
     };
     let legal = |seconds: &f64| *seconds > 0.0 && *seconds <= LATENCY_MAX_S;
-    seconds.filter(legal).ok_or_else(|| syn::Error::new_spanned(expr, RULE))
+    seconds.filter(legal).map(Threshold::Literal).ok_or_else(|| syn::Error::new_spanned(expr, RULE))
 }
 
 /// A share of calls.
-fn share(expr: Expr) -> syn::Result<f64> {
+fn share(expr: Expr) -> syn::Result<Threshold> {
     const RULE: &str = "`error_threshold` takes the share of calls that may fail, more than 0 and at most 1: `0.01`";
-    let expr = args::ungrouped(expr);
+    let expr = args::alone(expr);
+    if !is_literal(&expr) {
+        return Ok(Threshold::Constant(expr));
+    }
     let legal = |share: &f64| *share > 0.0 && *share <= 1.0;
-    number(&expr).filter(legal).ok_or_else(|| syn::Error::new_spanned(expr, RULE))
+    number(&expr).filter(legal).map(Threshold::Literal).ok_or_else(|| syn::Error::new_spanned(expr, RULE))
 }
 
 /// A literal number without a suffix, or with that of an `f64`.
@@ -147,14 +169,19 @@ impl Watch {
     fn around(self, function: &Function) -> Around {
         let Watch { runtime, name, latency_threshold, error_threshold } = self;
         let call = wrap::call();
-        let option = |number: Option<f64>| match number {
+        let option = |threshold: Option<Threshold>, kind: TokenStream| match threshold {
             None => quote!(::core::option::Option::None),
-            Some(number) => {
+            Some(Threshold::Literal(number)) => {
                 let number = number.to_token_stream();
                 quote!(::core::option::Option::Some(#number))
             }
+            // A value of another type, and one out of its range, is wrong where it is written.
+            Some(Threshold::Constant(expr)) => {
+                let checked = located(quote!(#runtime::private::threshold::#kind(#expr).checked()), expr.span());
+                quote!(::core::option::Option::Some(#checked))
+            }
         };
-        let (latency, error) = (option(latency_threshold), option(error_threshold));
+        let (latency, error) = (option(latency_threshold, quote!(Latency)), option(error_threshold, quote!(Share)));
         let function = function.signature.ident.unraw().to_string();
         let before = quote! {
             static __MONITOR_SITE: #runtime::private::WatchSite = #runtime::private::WatchSite::new(

@@ -1,4 +1,20 @@
-//! How control leaves a body, as far as its tokens tell: by its end, by `return`, or in a way that keeps the value from us.
+//! How control leaves a body, as far as its tokens tell: by its end, by `return`, or in a way that hides the value.
+//!
+//! An attribute needs the value of a function to judge its outcome. The way that is always right puts the body into a
+//! closure or a future and calls it. The cheaper way leaves the body where it is, as a labelled block, and turns each
+//! `return` of the body into a `break` out of that block. The cheaper way is right only if nothing else ends the
+//! function: no `?`, no `return` that a macro hides, and no `return` of a closure, an `async` block or an inner function.
+//!
+//! [`block`] decides. It reads tokens, not a tree, so that the body is never printed anew, and a body that does not
+//! parse keeps its own error. Whatever it does not understand, it refuses, and the caller wraps the body:
+//!
+//! - a `?` that is the body's own;
+//! - a macro that is not in the list of [`never_returns`], since it may expand to a `return`;
+//! - a `return` in the arguments of a macro, behind a `|` that may open a closure, or beside an inner `fn`;
+//! - a `return` without a value in a function that has one, and one before a label or a path that begins with `::`.
+//!
+//! The test `a_block_breaks_out_wherever_a_parser_sees_a_return` compares the decision with syn's for every function of
+//! this repository, and [`WRAP_EVERY_BODY`] leaves the cheaper way out.
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,11 +23,15 @@ use syn::{
     Block, ExprAsync, ExprBlock, ExprBreak, ExprClosure, ExprContinue, ExprForLoop, ExprLoop, ExprWhile, Item, Lifetime,
 };
 
+/// Set while this crate is built, every body is put into a closure or a future. So `tests/run` runs annotated functions
+/// once without this file's judgement.
+const WRAP_EVERY_BODY: bool = option_env!("MONITOR_MACROS_WRAP_EVERY_BODY").is_some();
+
 /// The body as a block whose value is the function's: `return` ends the block instead. `None` where a `?` ends the
 /// function, where a `return` may be hidden in a macro or be that of another function, or where the end or a `return`
 /// gives nothing although the function `gives_value`.
 pub(crate) fn block(body: &Group, gives_value: bool, never: &TokenStream) -> Option<TokenStream> {
-    if gives_value && ends_without_value(body) {
+    if WRAP_EVERY_BODY || gives_value && ends_without_value(body) {
         return None;
     }
     let mut found = Found { gives_value, returns: false, functions: false, hidden: false };
@@ -287,8 +307,8 @@ impl Before {
 /// Whether what follows a `return` is a value or none, as it should be.
 fn is_expected(next: Option<&TokenTree>, gives_value: bool) -> bool {
     match next {
-        // A label: it could not stand behind that of a `break`. A path that begins with `::`: syn 2 takes a label before
-        // it for that of a block.
+        // A label: it could not stand behind that of a `break`. A path that begins with `::`: syn 2 takes a label
+        // before it for that of a block.
         Some(TokenTree::Punct(punct)) if "':".contains(punct.as_char()) => false,
         Some(TokenTree::Punct(punct)) if ",;".contains(punct.as_char()) => !gives_value,
         None => !gives_value,

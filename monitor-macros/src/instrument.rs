@@ -1,7 +1,7 @@
 //! `#[instrument(..)]`: what was written, what is accepted, and the function around which it goes.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, ExprLit, Lit, Path};
 
@@ -14,16 +14,35 @@ const OPTIONS: [&str; 8] = ["counter", "histogram", "gauge", "on", "by", "outcom
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = args::parse(attribute.clone(), &mut errors);
+    let named = match args::bare(&attribute) {
+        Some((Expr::Path(path), rest)) if is_metric(&path.path) => {
+            let text = path.to_token_stream().to_string().replace(' ', "");
+            errors.at(
+                path,
+                format!(
+                    "say which kind of metric `{text}` is: `counter = {text}`, `histogram = {text}` or `gauge = {text}`"
+                ),
+            );
+            rest
+        }
+        _ => attribute.clone(),
+    };
+    let args = args::parse(named, &mut errors);
     let families = accept(args, &attribute, &mut errors);
     let runtime = families.as_ref().map_or_else(|| quote!(::monitor_runtime), |families| families.runtime.clone());
     wrap::apply("instrument", item, families, Families::around, &quote!(#[#runtime::instrument(#attribute)]), errors)
 }
 
+/// Whether a path without a name before it is meant to be a metric, and not an option.
+fn is_metric(path: &Path) -> bool {
+    let first = path.segments.first().map(|first| first.ident.to_string()).unwrap_or_default();
+    path.segments.len() > 1 || first.starts_with(char::is_uppercase)
+}
+
 fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Option<Families> {
     let mut written = Written::default();
     // Also one that is wrong is meant: nobody is told to add another.
-    let counts = args.iter().any(|arg| arg.key == "counter");
+    let counts = args.iter().any(|arg| arg.key == "counter") || !errors.is_empty();
     for arg in args {
         written.take(arg, errors);
     }
@@ -108,7 +127,7 @@ impl Written {
                 }
             }
             "by" => {
-                if let Some(by) = errors.take(arg.expr("items.len() as u64")).map(args::ungrouped) {
+                if let Some(by) = errors.take(arg.expr("items.len() as u64")).map(args::alone) {
                     crate::families::refuse_leaving(&by, crate::families::AWAIT_IN_THE_BODY, errors);
                     if !is_amount(&by) {
                         errors.at(&by, "`by` takes a whole number that fits a `u64`");

@@ -17,7 +17,15 @@ const OPTIONS: [&str; 8] =
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = args::parse(attribute.clone(), &mut errors);
+    let named = match args::bare(&attribute) {
+        Some((cost, rest)) if !is_misspelt(&cost) => {
+            let text = cost.to_token_stream().to_string();
+            errors.at(cost, format!("the cost has a name: write `cost = {text}`"));
+            rest
+        }
+        _ => attribute.clone(),
+    };
+    let args = args::parse(named, &mut errors);
     let paid = accept(args, &attribute, &mut errors);
     let runtime = paid.as_ref().map_or_else(|| quote!(::monitor_runtime), |paid| paid.runtime.clone());
     let read = item::read("with_credits", item.clone(), &quote!(#[#runtime::with_credits(#attribute)]), &mut errors);
@@ -37,6 +45,16 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// Whether a first argument without a name is an option, or nearly one, and not a cost.
+fn is_misspelt(first: &Expr) -> bool {
+    match first {
+        Expr::Path(path) => {
+            path.path.get_ident().is_some_and(|name| args::nearest(&name.unraw().to_string(), &OPTIONS).is_some())
+        }
+        _ => false,
+    }
+}
+
 /// What the attribute asks for, accepted.
 struct Paid {
     runtime: TokenStream,
@@ -53,7 +71,7 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
     let (mut cost, mut account, mut operation, mut ledger, mut key) = (None, None, None, None, None);
     let (mut when_down, mut on_drop, mut krate) = (None, None, None);
     // What is wrong with a cost is said of it; that there is none would be said in vain.
-    let mut costs = false;
+    let mut costs = !errors.is_empty();
     for arg in args {
         let name = arg.key.clone();
         let take = |slot: &mut Option<Expr>, example: &str, errors: &mut Errors| {
@@ -100,6 +118,7 @@ fn accept(args: Vec<Arg>, attribute: &TokenStream, errors: &mut Errors) -> Optio
     if let Some(operation) = &operation {
         check_operation(operation, errors);
     }
+    let cost = cost.map(args::alone);
     if let Some(cost) = &cost {
         check_cost(cost, errors);
     } else if !costs {

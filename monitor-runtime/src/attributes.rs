@@ -170,8 +170,32 @@ pub use monitor_macros::metrics;
 ///
 /// # How it stacks
 /// The lowest attribute is the outermost at run time: attributes expand from the top, and each wraps what is below it.
-/// That is the reverse of Python's decorators. It stands above or below `#[get]`, `#[tokio::main]`,
-/// `#[tracing::instrument]` and `#[async_trait]`.
+/// That is the reverse of Python's decorators.
+///
+/// It can be written above or below most attribute macros. These are tested, with every attribute of this crate in both
+/// places: actix-web's routes and `test`, `async_backtrace::framed`, `async_recursion`, `async_trait`, `auto_impl`,
+/// `autometrics`, axum's `debug_handler`, `bon::builder`, `cached`, `contracts`, `duplicate_item`, `fastrace::trace`,
+/// `function_name::named`, `logcall`, `maybe_async`, `memoize`, `mockall::automock`, `multiversion`, `quickcheck`,
+/// `recursive`, `rstest`, `serial_test::serial`, `test_case`, `test_context`, `test_log`, `tokio::main` and `tokio::test`,
+/// `tracing::instrument`, `trait_variant` and `utoipa::path`. These cannot be combined:
+///
+/// | attribute | where | why, and what to do |
+/// |---|---|---|
+/// | `mockall::automock` on a trait | any attribute but `#[instrument]` on a method with a default body | the attribute is copied into the mock; annotate the method of the implementation |
+/// | `cached` | above ours | the attribute is copied to both functions that it makes: a call that is not in the cache is counted, and paid, twice; write it below |
+/// | `easy_ext::ext` | any attribute on a method | the attribute is copied to the trait, where the method has no body; call an annotated function |
+/// | `ntest::timeout` | above ours | it reads the arguments of every attribute below it as literals; write it below |
+/// | `maybe_async` without async | below `#[with_credits]` | it removes each `.await` that the attribute wrote; write it above |
+/// | `quickcheck` | above `#[with_credits]` | it moves the attribute to a function that returns nothing; write it below |
+///
+/// A mocked method does not run the body of the real one, so it counts nothing: test an annotated method without its mock.
+///
+/// # In a static library
+/// Families, paid operations and watched functions are listed before `main` runs, by code that the linker keeps in a
+/// binary. In a `staticlib` that a program in another language links, the linker drops each object file that the program
+/// does not refer to. The families of a dropped file appear on the page only after their first use. Link the library with
+/// `--whole-archive` (`-force_load` on macOS), or refer to each family once at the start, as
+/// `LOGINS.with(LOGINS { .. }).add(0)` does. A `cdylib` does not have this problem.
 #[doc(inline)]
 pub use monitor_macros::instrument;
 
@@ -217,8 +241,8 @@ pub use monitor_macros::track_latency;
 /// | argument | meaning |
 /// |---|---|
 /// | `"name"`, first | the name that the calls are judged under, 1 to 128 bytes, none of them `_` at its beginning |
-/// | `latency_threshold = 0.5` | the latency over which a call is abnormal, in seconds or as a text with a unit (`"500ms"`, `"2s"`, `"1.5m"`); more than 0, at most a day; learned unless written |
-/// | `error_threshold = 0.01` | the share of calls that may fail, more than 0, at most 1; learned unless written |
+/// | `latency_threshold = 0.5` | the latency over which a call is abnormal, in seconds or as a text with a unit (`"500ms"`, `"2s"`, `"1.5m"`); more than 0, at most a day; learned unless written. Also a constant expression: an `f64` or `u64` in seconds, a `Duration`, or a `&str` |
+/// | `error_threshold = 0.01` | the share of calls that may fail, more than 0, at most 1; learned unless written. Also a constant expression of type `f64` |
 /// | `crate = path` | where `monitor-runtime` is, when renamed |
 ///
 /// # What is judged
@@ -235,7 +259,7 @@ pub use monitor_macros::track_latency;
 /// function is in [`anomaly::watched`](crate::anomaly::watched) before `main`.
 ///
 /// # What it refuses
-/// A threshold out of its range, or that is no literal; a `const fn`, a function without a body, any other item.
+/// A threshold out of its range, or that is not constant; a `const fn`, a function without a body, any other item.
 ///
 /// ```compile_fail
 /// #[monitor_runtime::detect_anomalies("credit_charging", error_threshold = 1.5)]

@@ -23,6 +23,8 @@
 /// assert_eq!(answer, "welcome");
 /// ```
 ///
+/// A family without labels needs no braces: `assert_delta!(JOBS, 1, work())`.
+///
 /// # Panics
 /// When the series rose or fell by another amount.
 #[macro_export]
@@ -41,4 +43,7 @@ macro_rules! assert_delta {
         );
         value
     }};
+    ($family:ident $(:: $segment:ident)*, $delta:expr, $body:expr $(,)?) => {
+        $crate::assert_delta!($family $(:: $segment)* {}, $delta, $body)
+    };
 }

@@ -121,6 +121,112 @@ pub mod keep {
     }
 }
 
+/// Thresholds that are constants of the program, judged while it is compiled.
+pub mod threshold {
+    use std::time::Duration;
+
+    /// A latency: in seconds, a [`Duration`], or a text with a unit.
+    #[derive(Debug)]
+    pub struct Latency<T>(pub T);
+
+    impl Latency<f64> {
+        /// In seconds.
+        pub const fn checked(self) -> f64 {
+            assert!(self.0 > 0.0 && self.0 <= 86_400.0, "`latency_threshold` is more than 0 and at most a day");
+            self.0
+        }
+    }
+
+    impl Latency<u64> {
+        /// In seconds.
+        pub const fn checked(self) -> f64 {
+            Latency(self.0 as f64).checked()
+        }
+    }
+
+    impl Latency<Duration> {
+        /// In seconds.
+        pub const fn checked(self) -> f64 {
+            Latency(self.0.as_secs_f64()).checked()
+        }
+    }
+
+    impl Latency<&str> {
+        /// In seconds.
+        pub const fn checked(self) -> f64 {
+            Latency(seconds(self.0.as_bytes())).checked()
+        }
+    }
+
+    /// A share of the calls.
+    #[derive(Debug)]
+    pub struct Share<T>(pub T);
+
+    impl Share<f64> {
+        /// The share.
+        pub const fn checked(self) -> f64 {
+            assert!(
+                self.0 > 0.0 && self.0 <= 1.0,
+                "`error_threshold` is more than 0 and at most 1: a share of the calls"
+            );
+            self.0
+        }
+    }
+
+    /// `500ms`, `1.5 s`, `2m`: seconds.
+    const fn seconds(text: &[u8]) -> f64 {
+        let (mut number, mut scale, mut digits, mut at) = (0.0, 0.0, 0, 0);
+        while at < text.len() {
+            match text[at] {
+                digit @ b'0'..=b'9' => {
+                    number = number * 10.0 + (digit - b'0') as f64;
+                    scale *= 10.0;
+                    digits += 1;
+                }
+                b'.' if scale == 0.0 => scale = 1.0,
+                _ => break,
+            }
+            at += 1;
+        }
+        while at < text.len() && text[at] == b' ' {
+            at += 1;
+        }
+        let number = if scale == 0.0 { number } else { number / scale };
+        let (_, unit) = text.split_at(at);
+        // The unit's seconds as a quotient: 0.001 is no number of the machine, 1000 is.
+        let seconds = match unit {
+            b"us" | [0xc2, 0xb5, b's'] => number / 1e6,
+            b"ms" => number / 1e3,
+            b"s" => number,
+            b"m" | b"min" => number * 60.0,
+            b"h" => number * 3600.0,
+            _ => f64::NAN,
+        };
+        assert!(digits > 0 && !seconds.is_nan(), "`latency_threshold` is a number and a unit, such as \"500ms\"");
+        seconds
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_text_is_read_as_the_attribute_reads_a_literal() {
+            const READ: [f64; 5] = [
+                Latency("500ms").checked(),
+                Latency("1.5 s").checked(),
+                Latency("2m").checked(),
+                Latency("250us").checked(),
+                Latency("0.25h").checked(),
+            ];
+            assert_eq!(READ, [0.5, 1.5, 120.0, 250e-6, 900.0]);
+            for text in ["500", "ms", "-5s", "1.2.3s", "0ms", "25h", ""] {
+                assert!(std::panic::catch_unwind(|| Latency(text).checked()).is_err(), "{text}");
+            }
+        }
+    }
+}
+
 /// Ends a call that learns nothing from its value.
 pub fn done<C>(call: C) {
     drop(call);

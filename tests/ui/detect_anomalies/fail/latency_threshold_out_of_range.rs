@@ -19,7 +19,4 @@ fn zero_ms() {}
 #[monitor_runtime::detect_anomalies("negative_text", latency_threshold = "-5s")]
 fn negative_text() {}
 
-#[monitor_runtime::detect_anomalies("computed", latency_threshold = 0.25 * 2.0)]
-fn computed() {}
-
 fn main() {}
