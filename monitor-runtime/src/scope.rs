@@ -151,6 +151,11 @@ impl Scope {
         self.inner.as_ref()?.charge.as_ref()
     }
 
+    /// Whether the request has an idempotency key.
+    pub(crate) fn has_key(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.key.is_some())
+    }
+
     /// The key of the next call of `operation`: the request's own, and after that the same with a number, so that one
     /// request may do the same thing twice and its repetition does neither again.
     pub(crate) fn next_key(&self, operation: &str) -> Option<String> {

@@ -297,6 +297,10 @@ impl Desk {
                 task.waits_no_longer();
             }
         }
+        // Those whose time is far off, and whose task has ended.
+        if self.waiting.len() > 2 * self.tasks.len() + 64 {
+            self.waiting.retain(|Reverse((_, id))| self.tasks.contains_key(id));
+        }
         self.renew(now, wakers);
         if self.next_reap <= now {
             self.next_reap = now.saturating_add(self.reap_every);

@@ -252,6 +252,12 @@ impl Running {
 
     /// The call and how it ended; `None` where that is left to the answer of the request, which may be a failure yet.
     fn or_left_open(self, verdict: Verdict) -> Option<(Running, Outcome)> {
+        // A request with a key is paid as a whole: a step that was paid alone would refuse the request that is sent again
+        // because another step failed.
+        let verdict = match verdict {
+            Verdict::Ended(outcome) if self.scope.has_key() => Verdict::Answer(outcome),
+            verdict => verdict,
+        };
         let outcome = verdict.alone();
         let open = !matches!(verdict, Verdict::Ended(_)) && outcome == Outcome::Success && self.held.is_some();
         let Some(end) = self.scope.end().filter(|_| open).cloned() else { return Some((self, outcome)) };
@@ -290,14 +296,14 @@ impl Running {
     fn dropped(&self, held: Held, amount: i64) {
         if std::thread::panicking() {
             // Not waited for: the ledger's keeper sees to it, here and below.
-            return drop(held.void());
+            return drop(held);
         }
         let paid = self.paid_when_dropped && amount > 0;
         families::abandoned(&self.operation, paid);
         if paid {
             drop(held.capture_part(amount));
         } else {
-            drop(held.void());
+            drop(held);
         }
     }
 }

@@ -564,7 +564,8 @@ fn credits_lost() -> Alert {
         "",
         Severity::Page,
         "Work was done and not paid",
-        "Settles were lost ({{ $labels.job }}): the hold expired and the ledger did not answer, or the account was empty.",
+        "Settles were lost ({{ $labels.job }}): the hold had expired and the account had too little, or the ledger \
+         refused the capture.",
     )
 }
 

@@ -645,3 +645,34 @@ fn the_hold_of_a_running_call_does_not_expire_in_a_server() {
     assert!(!held.capture().wait().expect("a capture").captured.expect("taken").late);
     assert_eq!(credits.balance(ada()).wait(), Ok(Balance { available: 0, held: 0 }));
 }
+
+/// The server is away for as long as a hold lives, so the hold of the running call expires. Then another call may have its
+/// credits; if none has, the late call is charged afresh.
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "needs PostgreSQL: tests/run runs it"]
+fn a_server_that_is_away_for_the_life_of_a_hold_lets_it_expire_and_the_call_is_charged_afresh() {
+    let mut server = servers::Postgres::start();
+    let lifetime = Duration::from_secs(1);
+    let ledger = crate::credits::Postgres::open(&server.database()).expect("a ledger");
+    let credits = Credits::builder(ledger).hold_lifetime(lifetime).build();
+    credits.grant(Grant::new(ada(), 5)).wait().expect("a grant");
+    let held = credits.hold(&ada(), &report(), 5).wait().expect("a hold");
+    let count = |result| crate::sample_value("credit_hold_renewals_total", &[("result", result)]).unwrap_or(0.0);
+    let (unavailable, expired) = (count("unavailable"), count("expired"));
+    server.kill();
+    std::thread::sleep(lifetime * 2);
+    server.restart();
+    servers::eventually(|| {
+        let told = (count("unavailable") > unavailable, count("expired") > expired);
+        if told == (true, true) { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    servers::eventually(|| match credits.balance(ada()).wait() {
+        Ok(Balance { available: 5, held: 0 }) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let settled = held.capture().wait().expect("a charge").captured.expect("taken");
+    assert!(settled.late);
+    assert_eq!(credits.balance(ada()).wait(), Ok(Balance { available: 0, held: 0 }));
+    assert_eq!(credits.verify().wait().expect("a ledger").violations, []);
+}

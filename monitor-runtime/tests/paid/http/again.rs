@@ -46,12 +46,55 @@ async fn charged(status: web::Path<u16>) -> actix_web::Result<HttpResponse> {
     Ok(HttpResponse::build(StatusCode::from_u16(*status).map_err(error::ErrorBadRequest)?).finish())
 }
 
+/// Two paid steps and an answer; whichever is told to fail does.
+#[post("/again/steps/{fails}")]
+async fn steps(bodies: State, fails: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    #[with_credits(cost = 2, operation = "again first")]
+    async fn first(bodies: &State) -> Result<(), CreditsError> {
+        bodies.begin();
+        Ok(())
+    }
+    #[with_credits(cost = 3, operation = "again second")]
+    async fn second(fails: bool) -> Result<(), CreditsError> {
+        if fails { Err(CreditsError::InvalidLifetime) } else { Ok(()) }
+    }
+    first(&bodies).await?;
+    match (second(fails.as_str() == "second").await, fails.as_str()) {
+        (Err(_), "second") => Ok(HttpResponse::BadGateway().finish()),
+        (second, _) => {
+            second?;
+            // The same once more, under a key of its own.
+            first(&bodies).await?;
+            Ok(if fails.as_str() == "answer" { HttpResponse::Conflict() } else { HttpResponse::Ok() }.finish())
+        }
+    }
+}
+
+/// The second step fails, and the answer is given without it.
+#[post("/again/without")]
+async fn without(bodies: State) -> HttpResponse {
+    #[with_credits(cost = 2, operation = "again without")]
+    async fn first(bodies: &State) -> Result<(), CreditsError> {
+        bodies.begin();
+        Ok(())
+    }
+    #[with_credits(cost = 100, operation = "again too dear")]
+    async fn second() -> Result<(), CreditsError> {
+        Ok(())
+    }
+    match (first(&bodies).await, second().await) {
+        (Ok(()), Err(_)) => HttpResponse::Ok().finish(),
+        (Err(refused), _) => actix_web::ResponseError::error_response(&refused),
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn route(status: web::Path<u16>) -> actix_web::Result<HttpResponse> {
     Ok(HttpResponse::build(StatusCode::from_u16(*status).map_err(error::ErrorBadRequest)?).finish())
 }
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
-    app.service((slow, sync, charged)).service(
+    app.service((slow, sync, charged, steps, without)).service(
         web::resource("/again/route/{status}")
             .wrap(PaidRoute::cost(5).operation("again route"))
             .route(web::post().to(route)),
@@ -140,6 +183,36 @@ fn one_at_a_time(credits: &Credits) {
     assert_eq!(again.status, 409, "it was paid: {again:?}");
 }
 
+/// Two paid steps under one key. A request that fails is paid in no part, so that it can be sent again; one that succeeds
+/// is paid in all its parts, once.
+fn steps_are_paid_together(credits: &Credits) {
+    let server = Server::start(credits);
+    let account = account(credits, 12);
+    let client = |key: &str| server.client(account.as_str()).with(&format!("idempotency-key: {key}"));
+    let balance = || credits.balance(account.clone()).wait().expect("a balance");
+    for round in 0..10 {
+        let key = format!("k{}", round % 2);
+        for fails in ["second", "answer", "second"] {
+            let failed = client(&key).post(&format!("/again/steps/{fails}"));
+            assert_eq!(failed.status, if fails == "second" { 502 } else { 409 }, "{failed:?}");
+            assert!(failed.header("x-credits-used").is_none(), "{failed:?}");
+            assert_eq!(balance(), Balance { available: 12, held: 0 }, "its credits are back when its answer is");
+        }
+    }
+    let paid = client("k1").post("/again/steps/none");
+    assert_eq!((paid.status, paid.header("x-credits-used")), (200, Some("7")), "{paid:?}");
+    let begun = server.bodies.began();
+    for fails in ["none", "second", "answer"] {
+        let again = client("k1").post(&format!("/again/steps/{fails}"));
+        assert_eq!(again.status, 409, "{again:?}");
+    }
+    // A step that failed where the answer did not is not tried again: the request was served.
+    assert_eq!(client("other").post("/again/without").status, 200);
+    assert_eq!(client("other").post("/again/without").status, 409);
+    assert_eq!(server.bodies.began(), begun + 1, "nothing ran that was paid before");
+    left(credits, &account, 3);
+}
+
 fn with(ledger: impl credits::Ledger) -> Credits {
     Credits::builder(ledger).hold_lifetime(LIFETIME).build()
 }
@@ -179,6 +252,11 @@ fn a_request_that_outlives_its_hold_is_alone_and_is_paid_once() {
     one_at_a_time(&with(Memory::new()));
 }
 
+#[test]
+fn the_steps_of_a_request_with_a_key_are_paid_together() {
+    steps_are_paid_together(&with(Memory::new()));
+}
+
 #[cfg(feature = "sqlite")]
 mod in_a_file {
     use monitor_runtime::credits::Sqlite;
@@ -201,6 +279,11 @@ mod in_a_file {
     #[test]
     fn a_request_that_outlives_its_hold_is_alone_and_is_paid_once() {
         in_a_file(one_at_a_time);
+    }
+
+    #[test]
+    fn the_steps_of_a_request_with_a_key_are_paid_together() {
+        in_a_file(steps_are_paid_together);
     }
 }
 
@@ -227,5 +310,11 @@ mod in_a_server {
     #[ignore = "needs PostgreSQL: tests/run runs it"]
     fn a_request_that_outlives_its_hold_is_alone_and_is_paid_once() {
         in_a_server(one_at_a_time);
+    }
+
+    #[test]
+    #[ignore = "needs PostgreSQL: tests/run runs it"]
+    fn the_steps_of_a_request_with_a_key_are_paid_together() {
+        in_a_server(steps_are_paid_together);
     }
 }
