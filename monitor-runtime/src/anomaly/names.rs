@@ -76,7 +76,9 @@ impl Names {
         }
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         let max = self.max.load(Ordering::Relaxed);
-        let name = if by_name.len() < max - 1 || by_name.contains_key(name) { name } else { OVERFLOW };
+        // One place is kept for `_overflow`, whether it is there yet or not.
+        let others = by_name.len() - usize::from(by_name.contains_key(OVERFLOW));
+        let name = if others < max - 1 || by_name.contains_key(name) { name } else { OVERFLOW };
         if let Some(endpoint) = by_name.get(name) {
             return Found { endpoint, new: false };
         }
