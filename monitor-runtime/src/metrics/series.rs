@@ -204,7 +204,7 @@ impl SeriesTable {
     }
 
     /// Makes room for so many series, and for so many values of one label. What has more keeps it.
-    #[cfg(any(test, feature = "actix"))]
+    #[cfg(feature = "actix")]
     pub(crate) fn raise(&self, limit: u32, label: &str, values: u32) {
         let _adding = lock(&self.adding);
         self.series.raise(limit);
@@ -489,7 +489,7 @@ impl<T: Hashed> Set<T> {
     }
 
     /// Called by one thread at a time, as `push` is.
-    #[cfg(any(test, feature = "actix"))]
+    #[cfg(feature = "actix")]
     fn raise(&self, limit: u32) {
         let limit = (limit as usize).min(Index::LARGEST);
         if limit > self.limit() {
@@ -541,7 +541,7 @@ impl<T> List<T> {
     }
 
     /// For as many as an index holds: half a megabyte, so only where it is asked for.
-    #[cfg(any(test, feature = "actix"))]
+    #[cfg(feature = "actix")]
     fn make_room(&self) {
         let pages = Index::LARGEST.div_ceil(LIST_PAGE).saturating_sub(self.pages.len());
         self.more.get_or_init(|| (0..pages).map(|_| OnceLock::new()).collect());

@@ -13,6 +13,7 @@ crate::metrics! {
 
 /// What can go wrong while watching; none of it reaches the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, LabelValue)]
+#[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "a middleware is given the callbacks that some tell of"))]
 pub(crate) enum Trouble {
     /// The function that says whose a request is panicked: the request was served as nobody's.
     AccountPanicked,

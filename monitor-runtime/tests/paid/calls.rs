@@ -226,6 +226,7 @@ fn a_call_outside_of_any_scope_is_an_error_of_the_program_which_is_told_once_for
 }
 
 /// Answers of the crate `http`, in its two versions, are judged by their status wherever they are called.
+#[cfg(any(feature = "http", feature = "actix"))]
 #[test]
 fn an_answer_of_the_crate_http_is_paid_by_its_status() {
     macro_rules! paid {
@@ -293,6 +294,8 @@ fn an_answer_of_the_crate_http_is_paid_by_its_status() {
             }
         }};
     }
+    #[cfg(feature = "http")]
     paid!(http, code);
+    #[cfg(feature = "actix")]
     paid!(http_02, code);
 }
