@@ -166,7 +166,11 @@ impl Scope {
             return Some(format!("{key}#{number}"));
         }
         uses.push((operation.into(), 1));
-        Some(key.as_ref().to_owned())
+        // A caller's key that reads like a later use of another one gets its number too: `a#2` is not the second use of `a`.
+        let reads_numbered = key
+            .rsplit_once('#')
+            .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+        Some(if reads_numbered { format!("{key}#1") } else { key.as_ref().to_owned() })
     }
 
     /// Runs `work` in this scope.
@@ -299,6 +303,19 @@ mod tests {
 
     fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
         future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn no_key_of_a_caller_is_the_later_use_of_another() {
+        let uses = |key: &str| {
+            let scope = Scope::of("ada").idempotency_key(key);
+            (0..3).map(|_| scope.next_key("report").expect("a key")).collect::<Vec<_>>()
+        };
+        assert_eq!(uses("a"), ["a", "a#2", "a#3"]);
+        let keys = ["a", "a#1", "a#2", "a#2#2", "a#", "#", "#2", "a#2x", "a##2"];
+        let all: Vec<String> = keys.iter().flat_map(|key| uses(key)).collect();
+        let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:?}");
     }
 
     #[test]

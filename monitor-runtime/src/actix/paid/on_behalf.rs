@@ -173,10 +173,11 @@ impl<F> Settings<F> {
         if let Some(id) = text(request.headers(), &REQUEST_ID) {
             scope = scope.request(id);
         }
-        // A key that is no text is no key that a ledger takes: it is refused there, not overlooked here.
-        if let Some(key) = request.headers().get(&IDEMPOTENCY_KEY) {
-            // What stands for the bytes of one must not stand for those of another: a control character is refused too.
-            scope = scope.idempotency_key(std::str::from_utf8(key.as_bytes()).unwrap_or("\0"));
+        let mut keys = request.headers().get_all(&IDEMPOTENCY_KEY);
+        if let Some(key) = keys.next() {
+            // Bytes that are not text, and two keys, become a key that every ledger refuses.
+            let key = std::str::from_utf8(key.as_bytes()).ok().filter(|_| keys.next().is_none());
+            scope = scope.idempotency_key(key.unwrap_or("\0"));
         }
         scope
     }

@@ -204,3 +204,22 @@ fn a_request_that_is_sent_again_is_paid_once() {
     let bad = server.client(&purse.name).with(&format!("idempotency-key: {}", "k".repeat(300))).post("/answer/200");
     assert_eq!((bad.status, &bad.json()["type"]), (400, &json!("urn:problem-type:credits:invalid-key")));
 }
+
+#[test]
+fn a_key_that_is_not_one_text_is_refused_and_keys_that_look_alike_are_told_apart() {
+    let purse = Purse::with(100);
+    let server = Server::start(&purse.credits);
+    let invalid = json!("urn:problem-type:credits:invalid-key");
+    for bytes in [&b"\xff"[..], b"\xfe", b"caf\xe9", b"\xf0\x9f"] {
+        let bad = server.client(&purse.name).with_bytes("idempotency-key", bytes).post("/answer/200");
+        assert_eq!((bad.status, &bad.json()["type"]), (400, &invalid), "{bytes:?}");
+    }
+    let two = server.client(&purse.name).with("idempotency-key: a").with("idempotency-key: b").post("/answer/200");
+    assert_eq!((two.status, &two.json()["type"]), (400, &invalid));
+    purse.settles_at(0);
+    for key in ["a", "A", "a#1", "a#2", "a ä", "ä"] {
+        let answer = server.client(&purse.name).with_bytes("idempotency-key", key.as_bytes()).post("/answer/200");
+        assert_eq!(answer.status, 200, "{key}");
+    }
+    assert_eq!(server.bodies.began(), 6);
+}

@@ -220,7 +220,7 @@ impl Drop for Server {
 
 pub(super) struct Client {
     stream: BufReader<TcpStream>,
-    headers: String,
+    headers: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -248,11 +248,17 @@ impl Client {
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
         let headers = if account.is_empty() { String::new() } else { format!("authorization: Bearer {account}\r\n") };
-        Client { stream: BufReader::new(stream), headers }
+        Client { stream: BufReader::new(stream), headers: headers.into_bytes() }
     }
 
     pub(super) fn with(mut self, header: &str) -> Client {
-        self.headers += &format!("{header}\r\n");
+        self.headers.extend(format!("{header}\r\n").into_bytes());
+        self
+    }
+
+    /// A header whose value is no text.
+    pub(super) fn with_bytes(mut self, name: &str, value: &[u8]) -> Client {
+        self.headers.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         self
     }
 
@@ -268,9 +274,9 @@ impl Client {
     pub(super) fn send(&mut self, method: &str, path: &str, body: &str) {
         let Client { stream, headers } = self;
         let length = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{headers}content-length: {length}\r\n\r\n{body}");
-        stream.get_mut().write_all(request.as_bytes()).expect("sent");
+        let first = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n");
+        let last = format!("content-length: {length}\r\n\r\n{body}");
+        stream.get_mut().write_all(&[first.as_bytes(), headers, last.as_bytes()].concat()).expect("sent");
     }
 
     /// `None` when the server closes without one.
