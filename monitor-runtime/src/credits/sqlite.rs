@@ -54,9 +54,10 @@ const CHECKPOINT_PAGES: u32 = 4000;
 /// steps that are under way, and brings all of them into the file.
 ///
 /// # When the file is taken away
-/// Steps are refused as [`Unavailable`](CreditsError::Unavailable) from then on, and none is acknowledged that went into a
-/// file that was deleted, moved or replaced, or whose journal (`PATH-wal`) was. The error, [`Ledger::health`] and the log say
-/// what happened and how to mend it. A file that is moved back is used again.
+/// If the file or its journal (`PATH-wal`) is deleted or replaced, every step is refused from then on as
+/// [`Unavailable`](CreditsError::Unavailable). No step is acknowledged that went into a deleted file. If the file is moved,
+/// this is noticed within half a second, and the steps until then are in the moved file. Move it back, and it is used again.
+/// The error, [`Ledger::health`] and the log say what happened and how to mend it.
 ///
 /// # Backup
 /// While the service runs, the newest steps are in `PATH-wal`, so a copy of the file alone lacks them. Use SQLite's own
