@@ -220,10 +220,12 @@ fn main() -> Result<(), CreditsError> {
     assert!(ui::run(all(user, &ledger)).is_err_and(|error| matches!(error.why(), CreditsError::Duplicate { .. })));
     costs(0);
 
-    // On nobody's behalf.
+    // Without a scope, and in one without an account.
     assert_eq!(ui::run(free()), Ok(1));
     assert_eq!(ui::run(own()), Own::Refused);
-    assert!(ui::run(literal("7")).is_err_and(|error| *error.why() == CreditsError::NoAccount));
+    assert!(ui::run(literal("7")).is_err_and(|error| *error.why() == CreditsError::NoScope));
+    let nobodys = ui::run(Scope::NOBODY.around(literal("7")));
+    assert!(nobodys.is_err_and(|error| *error.why() == CreditsError::NoAccount));
     let alone = Scope::of("ada");
     assert!(alone.run(|| Block.one()).is_err_and(|error| *error.why() == CreditsError::NoLedger));
 

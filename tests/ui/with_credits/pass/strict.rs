@@ -59,9 +59,9 @@ mod core {}
 mod std {}
 
 fn main() {
-    let nobody = telemetry::credits::CreditsError::NoAccount;
-    ::std::assert!(::std::matches!(sell(1, 2, 3, 4), ::std::result::Result::Err(error) if *error.0.why() == nobody));
-    ::std::assert!(::std::matches!(made(1), ::std::result::Result::Err(error) if *error.0.why() == nobody));
+    let unscoped = telemetry::credits::CreditsError::NoScope;
+    ::std::assert!(::std::matches!(sell(1, 2, 3, 4), ::std::result::Result::Err(error) if *error.0.why() == unscoped));
+    ::std::assert!(::std::matches!(made(1), ::std::result::Result::Err(error) if *error.0.why() == unscoped));
     ::std::mem::drop(sell_later("ada", 0, &1));
     let _ = ::ui::run(sell_later("ada", 0, &1)).is_ok_and(|number| *number == 1);
 }
