@@ -8,17 +8,17 @@
 //!
 //! metrics! {
 //!     /// Sessions opened
-//!     pub counter LOGINS = "logins_total" { auth_method: &'static str };
+//!     pub counter SIGN_INS = "sign_ins_total" { auth_method: &'static str };
 //! }
 //!
-//! #[instrument(counter = LOGINS, auth_method = "password")]
+//! #[instrument(counter = SIGN_INS, auth_method = "password")]
 //! fn login(password: &str) -> Result<(), String> {
 //!     if password == "lovelace" { Ok(()) } else { Err("wrong password".to_owned()) }
 //! }
 //!
 //! login("guess").unwrap_err();
 //! login("lovelace")?;
-//! assert_eq!(sample_value("logins_total", &[("auth_method", "password")]), Some(1.0));
+//! assert_eq!(sample_value("sign_ins_total", &[("auth_method", "password")]), Some(1.0));
 //! # Ok::<(), String>(())
 //! ```
 //!
