@@ -34,6 +34,8 @@ fn computed() {}
 fn called() {}
 
 fn main() {
+    // Without the attributes nothing else uses them.
+    let _ = (limits::LATENCY, limits::SHARE, SLOW, TEXT, SECONDS);
     of_f64();
     ui::run(of_a_duration());
     of_a_text();

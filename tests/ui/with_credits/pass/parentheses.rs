@@ -17,7 +17,7 @@ fn literal() -> Result<u32, CreditsError> { Ok(3) }
 #[monitor_runtime::with_credits(cost = { pages * 2 }, account = ("ada"), operation = "braces")]
 fn of_the_arguments(pages: u32) -> Result<u32, CreditsError> { Ok(pages) }
 
-#[monitor_runtime::instrument(counter = PAGES, by = (pages as u64), kind = ("a"), text = (text))]
+#[monitor_runtime::instrument(counter = PAGES, by = (u64::from(pages)), kind = ("a"), text = (text))]
 fn counted(pages: u32, text: &str) -> u32 { pages + u32::from(text.is_empty()) }
 
 #[monitor_runtime::instrument(counter = PAGES, by = { u64::from(pages) }, kind = |pages| { if *pages > 3 { "many" } else { "few" } }, text = { text })]
