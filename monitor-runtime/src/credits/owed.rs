@@ -276,7 +276,7 @@ fn line_of(line: &[u8]) -> Option<Found> {
     fields.next().is_none().then_some(read)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::fs;
 
