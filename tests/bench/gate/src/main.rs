@@ -46,7 +46,7 @@ const LIMITS: [(&str, f64, Case); 20] = [
     ("a watched call", 430.0, watched),
     ("a label value chosen at run time, 10 values", 120.0, run_time_label),
     ("a counted call with such a label, 1 value", 120.0, run_time_label_annotated),
-    ("an active user, counted exactly", 210.0, active_exact),
+    ("an active user, counted exactly", 230.0, active_exact),
     ("an active user, in the sketch", 205.0, active_sketch),
     // The target is 60 ns, a multiple of the first. The second closes a slice of five seconds with each call, and runs
     // all tests.
