@@ -444,7 +444,7 @@ pub use monitor_macros::timer;
 /// price. Sent again after it failed, it is a new attempt, because nothing was paid. The response of the first time is not
 /// kept. When one request makes several calls of one operation, each has a key of its own.
 ///
-/// Where [`OnBehalf`](crate::actix::OnBehalf) sees the answer, a request with a key is paid as a whole: the calls that it
+/// Where `OnBehalf` sees the answer, a request with a key is paid as a whole: the calls that it
 /// makes are captured when its answer is a success, and given back, all of them, when it is an error. So a request whose
 /// second paid step failed can be sent again, and its first step runs again; each is paid once, when both have succeeded.
 /// Elsewhere (in a [`Scope`](crate::scope::Scope) that the program enters itself) each call is paid when it returns, and is
