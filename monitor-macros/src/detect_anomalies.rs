@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr};
 
 use crate::args::{self, Arg, Errors, located, once};
+use crate::families::is_literal;
 use crate::item::Function;
 use crate::wrap::{self, Around, Settle};
 
@@ -42,16 +43,6 @@ enum Threshold {
     /// In seconds, or a share of the calls.
     Literal(f64),
     Constant(Expr),
-}
-
-/// Whether an expression is a literal, or a negative one.
-fn is_literal(expr: &Expr) -> bool {
-    match expr {
-        Expr::Lit(_) => true,
-        Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && is_literal(&unary.expr),
-        Expr::Paren(paren) => is_literal(&paren.expr),
-        _ => false,
-    }
 }
 
 fn accept(name: Option<LitStr>, args: Vec<Arg>, errors: &mut Errors) -> Option<Watch> {

@@ -72,7 +72,8 @@ impl Source {
     }
 }
 
-fn is_literal(expr: &Expr) -> bool {
+/// Whether an expression is a literal, or a negative one.
+pub(crate) fn is_literal(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) => true,
         Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && is_literal(&unary.expr),
